@@ -1,0 +1,3 @@
+"""The multi-tenant service around InvokeAI."""
+
+__version__ = "0.1.0"

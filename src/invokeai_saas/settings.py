@@ -1,0 +1,101 @@
+"""All configuration, in one typed class read from environment variables.
+
+The same code runs on one machine and on AWS: what differs is which adapter these settings choose.
+`invokeai-saas up` starts embedded servers and fills in their addresses for the processes it starts;
+anywhere else the environment names them.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MEBIBYTE = 1024 * 1024
+
+
+def _installed(*parts: str) -> Path:
+    """A file that `make install` derives and keeps inside the virtual environment."""
+    return Path(sys.prefix, "share", "invokeai-saas", *parts)
+
+
+class Settings(BaseSettings):
+    """Names are the environment variables' names in lower case; units stand in the comments."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    deployment_mode: Literal["local", "saas"] = "local"
+    data_dir: Path = Path("data")  # embedded servers, keys, mail and logs of one machine
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str = "http://127.0.0.1:8080"  # what people type; scheme decides whether cookies are Secure
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    # PostgreSQL: one URL per role, so that no process holds more rights than it needs.
+    database_url: SecretStr = SecretStr("")  # api role, writer
+    database_reader_url: SecretStr | None = None  # api role, reader; the writer where unset
+    database_auth_url: SecretStr = SecretStr("")  # auth role: finds a person before the tenant is known
+    database_worker_url: SecretStr = SecretStr("")  # worker role
+    database_owner_url: SecretStr = SecretStr("")  # owner role: migrations only
+    writer_pool_size: int = 20
+    writer_pool_overflow: int = 10
+    reader_pool_size: int = 30
+    reader_pool_overflow: int = 15
+    pool_timeout: float = 30.0  # seconds
+    pool_recycle: int = 1800  # seconds
+
+    redis_url: SecretStr = SecretStr("")
+
+    s3_bucket: str = "invokeai-local"
+    s3_endpoint_url: str | None = None  # unset on AWS
+    aws_region: str = "ap-northeast-2"
+    aws_access_key_id: SecretStr | None = None  # unset on AWS: the task role serves
+    aws_secret_access_key: SecretStr | None = None
+    media_signing_key: SecretStr = SecretStr("")  # signs the paths under /images
+    media_url_seconds: int = 3600  # a signed path lives between one and two of these
+
+    # Identity. The embedded issuer has Cognito's claims; COGNITO_* chooses the pool on AWS.
+    issuer_key_file: Path | None = None  # RS256 private key of the embedded issuer, PEM
+    cognito_client_id: str = "invokeai-saas-local"
+    access_token_seconds: int = 3600
+    session_days: int = 30
+    login_attempts_per_minute: int = 10
+
+    # The queue
+    lease_seconds: float = 30.0
+    heartbeat_seconds: float = 5.0
+    max_attempts: int = 3
+    max_batch_jobs: int = 500  # jobs that one enqueue_batch may make
+    max_pending_jobs: int = 2000  # jobs that one person may have waiting
+    max_graph_bytes: int = 2 * MEBIBYTE
+    max_prompt_chars: int = 20_000
+    requests_per_minute: int = 300  # a person
+    enqueues_per_minute: int = 60
+    uploads_per_minute: int = 20
+
+    # The worker
+    worker_engine: Literal["invokeai", "mock"] = "invokeai"
+    worker_tiers: str = "basic"  # comma-separated tiers this worker serves
+    model_dir: Path = Path("models")
+    drain_seconds: float = 90.0  # a running job may finish in this time before it is handed back (spot notice: 120)
+    engine_python: Path = Path(sys.prefix).parent / ".venv-engine" / "bin" / "python"
+    mock_step_seconds: float = Field(default=0.02, ge=0)
+
+    # Derived at install time
+    page_dir: Path = _installed("page")
+    node_schemas: Path = _installed("nodes.json")
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether browsers reach us by https."""
+        return self.public_url.startswith("https://")
+
+
+@cache
+def get_settings() -> Settings:
+    """The process's settings, read once."""
+    return Settings()
