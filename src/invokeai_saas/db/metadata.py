@@ -1,0 +1,23 @@
+"""All tables of all domains, gathered for Alembic and for tests."""
+
+from __future__ import annotations
+
+from sqlalchemy import MetaData
+
+from invokeai_saas.billing import tables as _billing
+from invokeai_saas.catalog import tables as _catalog
+from invokeai_saas.credits import tables as _credits
+from invokeai_saas.db.base import Base
+from invokeai_saas.gallery import tables as _gallery
+from invokeai_saas.identity import tables as _identity
+from invokeai_saas.queue import tables as _queue
+from invokeai_saas.studio import tables as _studio
+
+__all__ = ["all_tables"]
+
+_DOMAINS = (_identity, _billing, _credits, _gallery, _studio, _catalog, _queue)
+
+
+def all_tables() -> MetaData:
+    """The metadata with every domain's tables registered."""
+    return Base.metadata

@@ -1,0 +1,2 @@
+DELETE FROM subscription_plans;
+DELETE FROM gpu_tiers;

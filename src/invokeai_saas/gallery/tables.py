@@ -1,0 +1,102 @@
+"""Pictures and the boards they are sorted into. The files themselves lie in the object store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from invokeai_saas.db.base import Base, CreatedAt, NewId, Owner, Uid
+
+
+class Image(Base):
+    """A picture. Its name is unguessable, ends in .png, and is derived from its job when a job made it."""
+
+    __tablename__ = "images"
+    __table_args__ = (
+        CheckConstraint("width > 0 AND height > 0", name="size"),
+        UniqueConstraint("user_id", "image_name"),
+        Index(
+            "ix_images_gallery",
+            "user_id",
+            text("starred DESC"),
+            text("created_at DESC"),
+            text("image_name DESC"),
+            postgresql_where=text("NOT is_intermediate"),
+        ),
+        Index("ix_images_user_id_item_id", "user_id", "item_id"),
+    )
+
+    image_name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    user_id: Mapped[Owner]
+    image_origin: Mapped[str] = mapped_column(String(50))
+    image_category: Mapped[str] = mapped_column(String(50))
+    width: Mapped[int]
+    height: Mapped[int]
+    session_id: Mapped[str | None] = mapped_column(String(255))
+    node_id: Mapped[str | None] = mapped_column(String(255))
+    item_id: Mapped[int | None] = mapped_column(BigInteger)  # the job that made it
+    # `metadata` is taken on a declarative class
+    image_metadata: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB)
+    is_intermediate: Mapped[bool] = mapped_column(server_default=text("false"))
+    starred: Mapped[bool] = mapped_column(server_default=text("false"))
+    has_workflow: Mapped[bool] = mapped_column(server_default=text("false"))
+    workflow: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    graph: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    s3_key: Mapped[str] = mapped_column(String(512))
+    s3_thumbnail_key: Mapped[str] = mapped_column(String(512))
+    file_size_bytes: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+
+
+class Board(Base):
+    """A person's folder of pictures."""
+
+    __tablename__ = "boards"
+    __table_args__ = (
+        CheckConstraint("board_visibility IN ('private', 'shared', 'public')", name="visibility"),
+        UniqueConstraint("user_id", "board_id"),
+        Index("ix_boards_user_id_created_at", "user_id", "created_at"),
+    )
+
+    board_id: Mapped[NewId]
+    user_id: Mapped[Owner]
+    board_name: Mapped[str] = mapped_column(Text)
+    cover_image_name: Mapped[str | None] = mapped_column(String(255))
+    board_visibility: Mapped[str] = mapped_column(String(20), server_default="private")
+    archived: Mapped[bool] = mapped_column(server_default=text("false"))
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+
+
+class BoardImage(Base):
+    """A picture is on one board at most. The keys carry the person: checks of foreign keys bypass policies."""
+
+    __tablename__ = "board_images"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["user_id", "board_id"], ["boards.user_id", "boards.board_id"], ondelete="CASCADE"
+        ),
+        ForeignKeyConstraint(
+            ["user_id", "image_name"], ["images.user_id", "images.image_name"], ondelete="CASCADE"
+        ),
+        Index("ix_board_images_user_id_board_id", "user_id", "board_id"),
+    )
+
+    user_id: Mapped[Uid] = mapped_column(Uuid(as_uuid=True), primary_key=True)
+    image_name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    board_id: Mapped[Uid]
+    created_at: Mapped[CreatedAt]
