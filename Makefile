@@ -1,0 +1,94 @@
+# The two commands: `make run` starts everything on this machine, `make test` passes the tests.
+# Both install what they need into .venv and .venv-engine first.
+
+PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+PY := .venv/bin/python
+ENGINE_PY := .venv-engine/bin/python
+PIP_FLAGS := --quiet --require-hashes --disable-pip-version-check
+MARKS := .install
+PAGE := .venv/share/invokeai-saas/page/index.html
+NODES := .venv/share/invokeai-saas/nodes.json
+
+.PHONY: help run demo test test-engine lint format bench install dev lock doctor clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+run: install ## start the whole service on this machine
+	@$(PY) -m invokeai_saas up
+
+demo: install ## sign up, make one picture of PROMPT over the public API, stop
+	@$(PY) -m invokeai_saas demo
+
+test: dev ## the test suite, the engine's part in its own environment
+	$(PY) -m pytest
+	$(MAKE) test-engine
+
+test-engine: dev
+	$(ENGINE_PY) -m pytest -c tests/worker_engine/pytest.ini --rootdir . tests/worker_engine
+
+lint: dev ## style and types
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+format: dev
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+bench: dev ## side by side with stock InvokeAI
+	$(PY) -m bench
+
+doctor: install ## what is wrong on this machine, and what to do
+	@$(PY) -m invokeai_saas doctor
+
+install: $(MARKS)/local $(MARKS)/engine $(PAGE) $(NODES) ## everything the service needs
+
+dev: install $(MARKS)/dev $(MARKS)/engine-dev
+
+$(MARKS)/local: requirements/local.txt pyproject.toml
+	@mkdir -p $(MARKS)
+	@echo "Installing the API's environment (.venv)"
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@$(PY) -m pip install $(PIP_FLAGS) -r requirements/local.txt
+	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --disable-pip-version-check -e .
+	@touch $@
+
+$(MARKS)/dev: requirements/dev.txt $(MARKS)/local
+	@echo "Installing the tests' libraries (.venv)"
+	@$(PY) -m pip install $(PIP_FLAGS) -r requirements/dev.txt
+	@touch $@
+
+$(MARKS)/engine-dev: requirements/engine-dev.txt $(MARKS)/engine
+	@$(ENGINE_PY) -m pip install $(PIP_FLAGS) -r requirements/engine-dev.txt
+	@touch $@
+
+$(MARKS)/engine: requirements/engine.txt pyproject.toml
+	@mkdir -p $(MARKS)
+	@echo "Installing the engine's environment (.venv-engine): about 7 GB, a few minutes"
+	@test -x $(ENGINE_PY) || $(PYTHON) -m venv .venv-engine
+	@$(ENGINE_PY) -m pip install $(PIP_FLAGS) -r requirements/engine.txt
+	@$(ENGINE_PY) -m pip install --quiet --no-deps --no-build-isolation --disable-pip-version-check -e .
+	@touch $@
+
+# InvokeAI's page comes out of the package that the engine's environment has; the API never imports it.
+$(PAGE): $(MARKS)/local $(MARKS)/engine
+	@$(PY) -m invokeai_saas page install \
+		"$$($(ENGINE_PY) -c 'import importlib.util as u; print(u.find_spec("invokeai").submodule_search_locations[0])')/frontend/web/dist"
+	@touch $@
+
+$(NODES): $(MARKS)/local $(MARKS)/engine
+	@echo "Exporting InvokeAI's node schemas"
+	@$(ENGINE_PY) -m invokeai_saas nodes export $@
+	@touch $@
+
+LOCK := uv pip compile --generate-hashes --no-header --no-annotate --quiet
+lock: ## compile the locks anew (needs uv)
+	$(LOCK) --universal --python-version 3.11 pyproject.toml -o requirements/api.txt
+	$(LOCK) --universal --python-version 3.11 pyproject.toml --extra local -c requirements/api.txt -o requirements/local.txt
+	$(LOCK) --universal --python-version 3.11 pyproject.toml --extra local --extra dev -c requirements/local.txt -o requirements/dev.txt
+	$(LOCK) --python-platform x86_64-manylinux_2_28 --python-version 3.11 requirements/engine.in -o requirements/engine.txt
+	$(LOCK) --python-platform x86_64-manylinux_2_28 --python-version 3.11 requirements/engine-dev.in -c requirements/engine.txt -o requirements/engine-dev.txt
+
+clean: ## remove environments and derived files; data/ stays
+	rm -rf .venv .venv-engine .venv-peer $(MARKS) build out

@@ -1,0 +1,119 @@
+"""The API process: asyncio only, no torch, as many of them as there are connections to serve."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version as installed_version
+
+import socketio
+import structlog
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp
+
+from invokeai_saas.billing.endpoints import router as billing_router
+from invokeai_saas.catalog.endpoints import router as catalog_router
+from invokeai_saas.credits.endpoints import router as credits_router
+from invokeai_saas.errors import ServiceError
+from invokeai_saas.gallery.board_endpoints import router as boards_router
+from invokeai_saas.gallery.endpoints import router as images_router
+from invokeai_saas.gallery.listing_endpoints import router as gallery_router
+from invokeai_saas.identity.endpoints import router as identity_router
+from invokeai_saas.observability.requests import RequestMiddleware
+from invokeai_saas.portal.endpoints import page_router
+from invokeai_saas.portal.endpoints import router as portal_router
+from invokeai_saas.queue.endpoints import router as queue_router
+from invokeai_saas.realtime.publisher import Publisher
+from invokeai_saas.realtime.rooms import SOCKET_PATH
+from invokeai_saas.realtime.server import attach_handlers, make_server
+from invokeai_saas.services import open_services
+from invokeai_saas.settings import Settings, get_settings
+from invokeai_saas.storage.endpoints import router as media_router
+from invokeai_saas.studio.endpoints import public as app_router
+from invokeai_saas.studio.endpoints import router as studio_router
+from invokeai_saas.studio.library import router as library_router
+from invokeai_saas.studio.refusals import router as refusals_router
+
+log = structlog.get_logger(__name__)
+
+
+def _routers() -> list[APIRouter]:
+    return [
+        identity_router,
+        queue_router,
+        billing_router,
+        credits_router,
+        app_router,
+        gallery_router,
+        images_router,
+        boards_router,
+        media_router,
+        studio_router,
+        library_router,
+        catalog_router,
+        portal_router,
+        refusals_router,  # every path under /api that nobody before it has taken
+        page_router,  # last: it answers every path that nobody else does
+    ]
+
+
+def create_app(settings: Settings | None = None) -> ASGIApp:
+    """The ASGI application: our routes, and Socket.IO beside them.
+
+    Socket.IO wraps the routes rather than being mounted: mounts rewrite paths, and the engine.io handshake
+    with them.
+    """
+    settings = settings or get_settings()
+    sockets = make_server(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services(settings, Publisher(sockets)) as services:
+            app.state.services = services
+            attach_handlers(sockets, services)
+            yield
+
+    app = FastAPI(
+        title="InvokeAI SaaS",
+        version=installed_version("invokeai-saas"),
+        lifespan=lifespan,
+        openapi_url=None,  # /openapi.json is served by the catalog, merged with InvokeAI's node schemas
+        docs_url=None,
+        redoc_url=None,
+    )
+    for router in _routers():
+        app.include_router(router)
+    app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(RequestMiddleware)
+    combined: ASGIApp = socketio.ASGIApp(sockets, other_asgi_app=app, socketio_path=SOCKET_PATH)
+    return combined
+
+
+async def _service_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ServiceError)
+    return JSONResponse(error.body(), status_code=error.status, headers=error.headers())
+
+
+async def _validation_error(request: Request, error: Exception) -> JSONResponse:
+    """422 with FastAPI's list under `detail`, less the rejected input itself: it may be a megabyte, or a password."""
+    assert isinstance(error, RequestValidationError)
+    entries = [
+        {"loc": [str(part) for part in e["loc"]], "msg": e["msg"], "type": e["type"]}
+        for e in error.errors()[:20]
+    ]
+    return JSONResponse({"detail": entries, "code": "invalid_input"}, status_code=422)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("request_failed", path=request.url.path, exc_info=error)
+    return JSONResponse(
+        {
+            "detail": "Something went wrong on our side. We have been told; please try again.",
+            "code": "internal_error",
+        },
+        status_code=500,
+    )

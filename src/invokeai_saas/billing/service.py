@@ -1,0 +1,43 @@
+"""Plans on offer, and where a person stands with theirs."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from invokeai_saas.billing import repository
+from invokeai_saas.billing.repository import Session
+from invokeai_saas.billing.schemas import AccountSummary, PlanDTO
+from invokeai_saas.credits import service as credits
+from invokeai_saas.db.session import Database
+
+# The tenant of a reader who is nobody yet: no row is theirs, and plans are nobody's rows.
+NOBODY = UUID(int=0)
+
+
+async def plans(database: Database) -> list[PlanDTO]:
+    """What anybody may sign up for, without being logged in."""
+    async with database.read(NOBODY) as db:
+        return [PlanDTO.model_validate(plan) for plan in await repository.offered_plans(db)]
+
+
+async def trial(database: Database) -> PlanDTO | None:
+    """What signing up starts; None while no trial is on offer."""
+    async with database.read(NOBODY) as db:
+        plan = await repository.trial_plan(db)
+    return PlanDTO.model_validate(plan) if plan else None
+
+
+async def account_summary(db: Session) -> AccountSummary:
+    """Plan, period and credits of the caller."""
+    standing = await repository.standing(db)
+    subscription = standing.subscription if standing else None
+    figures = await credits.balance(db)
+    return AccountSummary(
+        **figures.model_dump(),
+        plan=PlanDTO.model_validate(standing.plan) if standing else None,
+        status=subscription.status if subscription else None,
+        period_end=subscription.current_period_end if subscription else None,
+        trial_end=subscription.trial_end if subscription else None,
+        cancel_at_period_end=bool(subscription and subscription.cancel_at_period_end),
+        expires=await credits.expiring(db),
+    )

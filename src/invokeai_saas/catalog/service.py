@@ -1,0 +1,43 @@
+"""Which models a person may see and use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from invokeai_saas.catalog import repository
+from invokeai_saas.catalog.repository import ModelFilter
+from invokeai_saas.catalog.tables import Model
+from invokeai_saas.db.session import ReadSession, WriteSession
+from invokeai_saas.errors import NotFound
+
+
+async def visible_models(db: ReadSession | WriteSession, keys: Iterable[str]) -> dict[str, Model]:
+    """Of the models named, those that the person may see, by key. Others' and unknown ones are left out alike."""
+    wanted = sorted({key for key in keys if "\0" not in key})
+    return {model.key: model for model in await repository.models_by_key(db, wanted)}
+
+
+async def require_model(db: ReadSession | WriteSession, key: str) -> Model:
+    """Raises NotFound for unknown models and for other people's."""
+    found = await visible_models(db, [key])
+    if key not in found:
+        raise NotFound("This model")
+    return found[key]
+
+
+async def require_match(db: ReadSession, wanted: ModelFilter) -> Model:
+    """The first model that matches. Raises NotFound."""
+    model = await repository.first_model(db, wanted)
+    if model is None:
+        raise NotFound("This model")
+    return model
+
+
+async def list_models(db: ReadSession, wanted: ModelFilter) -> bytes:
+    """The models on offer, as the JSON of the answer."""
+    return await repository.models_json(db, wanted)
+
+
+async def first_main_model(db: ReadSession) -> Model | None:
+    """The model that the page chooses by itself: the first main one by name."""
+    return await repository.first_model(db, ModelFilter(type="main"))

@@ -1,0 +1,232 @@
+"""The `invokeai-saas` command. Each subcommand imports what it needs when it runs: the engine's environment has
+no API libraries, and the API's has no torch."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from invokeai_saas.errors import ServiceError, SetupError
+from invokeai_saas.settings import Settings, get_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+admin = typer.Typer(no_args_is_help=True, help="What operators do.")
+models = typer.Typer(no_args_is_help=True, help="Models on offer.")
+page = typer.Typer(no_args_is_help=True, help="InvokeAI's web page.")
+nodes = typer.Typer(no_args_is_help=True, help="InvokeAI's node schemas.")
+app.add_typer(admin, name="admin")
+app.add_typer(page, name="page")
+app.add_typer(nodes, name="nodes")
+admin.add_typer(models, name="models")
+
+out = Console()
+err = Console(stderr=True)
+
+
+def _say(text: str) -> None:
+    out.print(f"[bold cyan]•[/] {text}", highlight=False)
+
+
+@app.command()
+def up(
+    workers: Annotated[int, typer.Option(min=0, max=16, help="Worker processes.")] = 1,
+    engine: Annotated[str | None, typer.Option(help="invokeai or mock; WORKER_ENGINE otherwise.")] = None,
+) -> None:
+    """Starts the whole service on this machine, until Ctrl-C."""
+    from invokeai_saas.local import LocalService, running_service
+
+    settings = _with_engine(get_settings(), engine)
+    service = LocalService(settings, workers=workers)
+    with running_service(service, _say):
+        out.print(
+            f"\n[bold green]Ready:[/] open {settings.public_url} (sign up at {settings.public_url}/signup)"
+        )
+        out.print("Press Ctrl-C to stop.\n", highlight=False)
+        # TERM ends the service like Ctrl-C does. The handler only raises: stopping takes locks.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            failed = service.wait()
+        except KeyboardInterrupt:
+            failed = None
+        _say("Stopping")
+    if failed:
+        raise SetupError(failed, f"See {settings.data_dir / 'logs'}, and `invokeai-saas doctor`.")
+
+
+def _with_engine(settings: Settings, engine: str | None) -> Settings:
+    if engine is None:
+        return settings
+    if engine not in ("invokeai", "mock"):
+        raise SetupError(f"There is no engine {engine!r}.", "Choose invokeai or mock.")
+    return settings.model_copy(update={"worker_engine": engine})
+
+
+@app.command()
+def api() -> None:
+    """Runs one API process."""
+    import uvicorn
+
+    from invokeai_saas.api import create_app
+    from invokeai_saas.observability.logs import configure_logs
+
+    settings = get_settings()
+    configure_logs(settings.log_level, process="api")
+    uvicorn.run(
+        create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False,
+        loop="uvloop", http="httptools", ws="websockets-sansio", timeout_graceful_shutdown=5, server_header=False,
+    )  # fmt: skip
+
+
+@app.command()
+def worker(engine: Annotated[str | None, typer.Option(help="invokeai or mock.")] = None) -> None:
+    """Runs one GPU worker process."""
+    from invokeai_saas.observability.logs import configure_logs
+    from invokeai_saas.worker.loop import Worker
+
+    settings = _with_engine(get_settings(), engine)
+    configure_logs(settings.log_level, process="worker")
+    if settings.worker_engine == "mock":
+        from invokeai_saas.worker.mock import MockEngine
+
+        Worker(settings, MockEngine(settings.mock_step_seconds)).run()
+    else:
+        from invokeai_saas.worker.engine.engine import InvokeAIEngine
+
+        Worker(settings, InvokeAIEngine(settings.data_dir / "worker")).run()
+
+
+@app.command()
+def scheduler() -> None:
+    """Runs the periodic work."""
+    from invokeai_saas.observability.logs import configure_logs
+    from invokeai_saas.scheduler.loop import Scheduler
+
+    settings = get_settings()
+    configure_logs(settings.log_level, process="scheduler")
+    Scheduler(settings).run()
+
+
+@app.command()
+def migrate(revision: str = "head") -> None:
+    """Brings the database up to date, as the owner role (DATABASE_OWNER_URL)."""
+    from invokeai_saas.db.migrate import upgrade
+
+    url = get_settings().database_owner_url.get_secret_value()
+    if not url:
+        raise SetupError("DATABASE_OWNER_URL is not set.", "Set it to the URL of the role invokeai_owner.")
+    upgrade(url, revision)
+    _say(f"The database is at {revision}")
+
+
+@app.command()
+def demo(
+    prompt: Annotated[str, typer.Option(envvar="PROMPT", help="What to draw.")] = "a red heart",
+    output: Annotated[Path, typer.Option(envvar="OUT", help="Where to write the PNG.")] = Path(
+        "out/demo.png"
+    ),
+    engine: Annotated[str | None, typer.Option(help="invokeai or mock.")] = None,
+) -> None:
+    """Starts everything, signs a person up, makes one picture over the public API, and stops everything."""
+    from invokeai_saas.demo import run_demo
+
+    run_demo(_with_engine(get_settings(), engine), prompt, output, out)
+
+
+@app.command()
+def doctor() -> None:
+    """Says what is wrong on this machine and what to do about it."""
+    from rich.table import Table
+
+    from invokeai_saas.doctor import examine
+
+    table = Table(show_header=True, header_style="bold")
+    for column in ("", "check", "finding", "what to do"):
+        table.add_column(column, overflow="fold")
+    findings = examine(get_settings())
+    marks = {True: "[green]ok[/]", False: "[red]!![/]", None: "[yellow]--[/]"}
+    for finding in findings:
+        table.add_row(marks[finding.ok], finding.name, finding.detail, "" if finding.ok else finding.remedy)
+    out.print(table)
+    if any(finding.ok is False for finding in findings):
+        raise typer.Exit(1)
+
+
+@models.command("scan")
+def scan_models() -> None:
+    """Registers the models below MODEL_DIR: diffusers folders, .safetensors and .gguf files."""
+    from invokeai_saas.catalog.registration import register_models
+    from invokeai_saas.local import owner_url, scan
+
+    settings = get_settings()
+    with out.status(f"Examining {settings.model_dir}"):
+        records = scan(settings)
+    for model in register_models(owner_url(settings), records):
+        _say(f"{model.path}: {model.key}")
+    _say(f"{len(records)} models registered")
+
+
+@models.command("probe", hidden=True)
+def probe_models(folder: Path) -> None:
+    """Prints a JSON line for each model below a folder. Runs in the engine's environment."""
+    import json
+
+    from invokeai_saas.worker.engine.probe import RefusedModel, probe_model, scan_folder
+
+    for found in scan_folder(folder):
+        if isinstance(found, RefusedModel):
+            err.print(f"left out {found.path.relative_to(folder)}: {found.reason}", highlight=False)
+            continue
+        try:
+            record = probe_model(found.path, found.logical_path)
+        except ServiceError as error:
+            err.print(f"left out {found.path.relative_to(folder)}: {error.message}", highlight=False)
+            continue
+        sys.stdout.write(json.dumps({"key": record["key"], **record}) + "\n")
+    sys.stdout.flush()
+
+
+@page.command("install")
+def install_page(source: Path) -> None:
+    """Takes InvokeAI's page out of its wheel, or out of an installed package's folder."""
+    from invokeai_saas.portal import install
+
+    target = get_settings().page_dir
+    if source.is_dir():
+        install.install_page_from_folder(source, target)
+    else:
+        install.install_page(source, target)
+    _say(f"InvokeAI's page is installed in {target}")
+
+
+@nodes.command("export")
+def export_nodes(target: Path) -> None:
+    """Writes InvokeAI's node schemas for the API. Runs in the engine's environment."""
+    from invokeai_saas.worker.engine.schemas import export_node_schemas
+
+    export_node_schemas(target)
+    _say(f"Node schemas written to {target}")
+
+
+def main() -> None:
+    """Runs the command; an expected error is a message and a remedy, not a traceback."""
+    try:
+        app(standalone_mode=False)
+    except SetupError as error:
+        err.print(f"[bold red]Error:[/] {error}\n[bold]What to do:[/] {error.remedy}", highlight=False)
+        sys.exit(1)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except Exception as error:
+        import click
+
+        if isinstance(error, click.ClickException):
+            error.show()
+            sys.exit(error.exit_code)
+        raise

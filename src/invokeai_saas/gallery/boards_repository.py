@@ -1,0 +1,111 @@
+"""The SQL of boards and of what lies on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import RowMapping, Select, Uuid, delete, exists, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from invokeai_saas.db.session import ReadSession, WriteSession
+from invokeai_saas.gallery.schemas import Direction
+from invokeai_saas.gallery.tables import Board, BoardImage, Image
+
+Session = ReadSession | WriteSession
+BoardOrder = Literal["created_at", "board_name"]
+
+
+def _boards() -> Select[*tuple[Any, ...]]:
+    """Boards with what they hold: one pass over the pictures for all of them."""
+    general = Image.image_category == "general"
+    newest = aggregate_order_by(Image.image_name, Image.starred.desc(), Image.created_at.desc())
+    held = (
+        select(
+            BoardImage.board_id,
+            func.count().filter(general).label("image_count"),
+            func.count().filter(~general).label("asset_count"),
+            func.array_agg(newest)[1].label("newest"),
+        )
+        .join(Image, Image.image_name == BoardImage.image_name)
+        .where(~Image.is_intermediate)
+        .group_by(BoardImage.board_id)
+        .subquery()
+    )
+    return select(
+        Board.board_id,
+        Board.board_name,
+        Board.user_id,
+        Board.created_at,
+        Board.updated_at,
+        Board.archived,
+        Board.board_visibility,
+        func.coalesce(Board.cover_image_name, held.c.newest).label("cover_image_name"),
+        func.coalesce(held.c.image_count, 0).label("image_count"),
+        func.coalesce(held.c.asset_count, 0).label("asset_count"),
+    ).outerjoin(held, held.c.board_id == Board.board_id)
+
+
+async def boards(
+    session: Session,
+    order_by: BoardOrder,
+    direction: Direction,
+    *,
+    archived: bool,
+    offset: int = 0,
+    limit: int | None = None,
+) -> list[RowMapping]:
+    """Parameters: archived: archived ones as well."""
+    column = Board.board_name if order_by == "board_name" else Board.created_at
+    order = column.desc() if direction == "DESC" else column.asc()
+    statement = _boards().order_by(order, Board.board_id).offset(offset).limit(limit)
+    if not archived:
+        statement = statement.where(~Board.archived)
+    return list((await session.execute(statement)).mappings())
+
+
+async def count(session: Session, *, archived: bool) -> int:
+    statement = select(func.count()).select_from(Board)
+    return (await session.execute(statement if archived else statement.where(~Board.archived))).scalar_one()
+
+
+async def get(session: Session, board_id: UUID) -> RowMapping | None:
+    return (await session.execute(_boards().where(Board.board_id == board_id))).mappings().one_or_none()
+
+
+async def is_there(session: Session, board_id: UUID) -> bool:
+    return bool((await session.execute(select(exists().where(Board.board_id == board_id)))).scalar())
+
+
+async def add(session: WriteSession, name: str) -> UUID:
+    statement = insert(Board).values(user_id=session.user_id, board_name=name).returning(Board.board_id)
+    return (await session.execute(statement)).scalar_one()
+
+
+async def change(session: WriteSession, board_id: UUID, values: dict[str, Any]) -> None:
+    await session.execute(update(Board).where(Board.board_id == board_id).values(**values))
+
+
+async def remove(session: WriteSession, board_id: UUID) -> None:
+    await session.execute(delete(Board).where(Board.board_id == board_id))
+
+
+async def place(session: WriteSession, board_id: UUID, names: Sequence[str]) -> tuple[list[str], set[UUID]]:
+    """Puts pictures on a board, off any other: (those that are the person's, the boards they were on)."""
+    before = select(BoardImage.board_id).where(BoardImage.image_name.in_(names)).distinct()
+    left = set((await session.execute(before)).scalars())
+    rows = select(Image.user_id, Image.image_name, literal(board_id, Uuid)).where(Image.image_name.in_(names))
+    statement = upsert(BoardImage).from_select(["user_id", "image_name", "board_id"], rows)
+    placed = statement.on_conflict_do_update(
+        index_elements=["user_id", "image_name"], set_={"board_id": statement.excluded.board_id}
+    ).returning(BoardImage.image_name)
+    return list((await session.execute(placed)).scalars()), left
+
+
+async def take_off(session: WriteSession, names: Sequence[str]) -> dict[str, UUID]:
+    """Takes pictures off their boards: which was on which."""
+    statement = delete(BoardImage).where(BoardImage.image_name.in_(names))
+    rows = await session.execute(statement.returning(BoardImage.image_name, BoardImage.board_id))
+    return {row[0]: row[1] for row in rows}

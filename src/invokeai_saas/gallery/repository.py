@@ -1,0 +1,213 @@
+"""The SQL of pictures. Lists are one statement each, and lists of names become JSON in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    LargeBinary,
+    RowMapping,
+    Text,
+    cast,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
+from invokeai_saas.db.session import ReadSession, WriteSession
+from invokeai_saas.gallery.schemas import Category, Direction, Origin
+from invokeai_saas.gallery.tables import BoardImage, Image
+
+Session = ReadSession | WriteSession
+Uncategorised = Literal["none"]
+
+_BOARD = select(BoardImage.board_id).where(BoardImage.image_name == Image.image_name).scalar_subquery()
+# All that InvokeAI's page knows of a picture, and where its files lie.
+_DTO = (
+    Image.image_name,
+    Image.image_origin,
+    Image.image_category,
+    Image.width,
+    Image.height,
+    Image.created_at,
+    Image.updated_at,
+    Image.is_intermediate,
+    Image.session_id,
+    Image.node_id,
+    Image.starred,
+    Image.has_workflow,
+    Image.s3_key,
+    Image.s3_thumbnail_key,
+    _BOARD.label("board_id"),
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which pictures, and in which order; None leaves a property open."""
+
+    origin: Origin | None = None
+    categories: Sequence[Category] | None = None
+    is_intermediate: bool | None = None
+    board_id: UUID | Uncategorised | None = None
+    order_dir: Direction = "DESC"
+    starred_first: bool = True
+    search_term: str | None = None
+    created_date: date | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = []
+        if self.origin is not None:
+            found.append(Image.image_origin == self.origin)
+        if self.categories is not None:
+            found.append(Image.image_category.in_(self.categories))
+        if self.is_intermediate is not None:
+            # Not a parameter: the gallery's index is partial, and a planner must see that it fits.
+            found.append(Image.is_intermediate.is_(True) if self.is_intermediate else ~Image.is_intermediate)
+        if self.board_id is not None:
+            on_board = exists().where(BoardImage.image_name == Image.image_name)
+            uncategorised = self.board_id == "none"
+            found.append(~on_board if uncategorised else on_board.where(BoardImage.board_id == self.board_id))
+        if self.created_date is not None:
+            start = datetime.combine(self.created_date, time(), UTC)
+            found.append((Image.created_at >= start) & (Image.created_at < start + timedelta(days=1)))
+        if self.search_term:
+            found.append(_mentions(self.search_term))
+        return found
+
+    def order(self) -> list[ColumnElement[Any]]:
+        columns: list[Any] = [Image.created_at, Image.image_name]
+        by_age = [column.desc() if self.order_dir == "DESC" else column.asc() for column in columns]
+        return [Image.starred.desc(), *by_age] if self.starred_first else by_age
+
+
+def _mentions(term: str) -> ColumnElement[bool]:
+    """The term in the metadata's text or in the date and time (UTC), whatever the case."""
+    moment = func.to_char(func.timezone("UTC", Image.created_at), "YYYY-MM-DD HH24:MI:SS.MS")
+    return or_(
+        cast(Image.image_metadata, Text).icontains(term, autoescape=True),
+        moment.icontains(term, autoescape=True),
+    )
+
+
+async def names_json(session: Session, wanted: Wanted, key: str, *, refs: bool = False) -> bytes:
+    """`{key: [names in order], "starred_count": n, "total_count": n}` as the answer's bytes.
+
+    Twenty thousand names are a megabyte: the database writes it, and this process only hands it on.
+
+    Parameters:
+        key: what the list is called.
+        refs: {"kind": "image", "name": name} rather than the bare name.
+    """
+    rows = (
+        select(Image.image_name, Image.starred)
+        .where(*wanted.conditions())
+        .order_by(*wanted.order())
+        .subquery()
+    )
+    name = cast(func.to_json(rows.c.image_name), Text)
+    entry = literal('{"kind":"image","name":') + name + literal("}") if refs else name
+    starred = func.count().filter(rows.c.starred) if wanted.starred_first else literal(0)
+    text = func.concat(
+        f'{{"{key}":[',
+        func.string_agg(entry, ","),
+        '],"starred_count":',
+        starred,
+        ',"total_count":',
+        func.count(),
+        "}",
+    )
+    statement = select(func.convert_to(text, "UTF8", type_=LargeBinary)).select_from(rows)
+    return bytes((await session.execute(statement)).scalar_one())
+
+
+async def names(session: Session, wanted: Wanted) -> list[str]:
+    statement = select(Image.image_name).where(*wanted.conditions()).order_by(*wanted.order())
+    return list((await session.execute(statement)).scalars())
+
+
+async def page(session: Session, wanted: Wanted, offset: int, limit: int) -> tuple[int, list[RowMapping]]:
+    """(how many there are in all, the rows of one page)."""
+    conditions = wanted.conditions()
+    total = select(func.count().label("total")).select_from(Image).where(*conditions).subquery()
+    rows = select(*_DTO, func.row_number().over(order_by=wanted.order()).label("place")).where(*conditions)
+    some = rows.order_by(*wanted.order()).offset(offset).limit(limit).subquery()
+    statement = select(total.c.total, some).select_from(total.outerjoin(some, true())).order_by(some.c.place)
+    found = (await session.execute(statement)).mappings().all()
+    return found[0]["total"], [row for row in found if row["image_name"] is not None]
+
+
+async def by_names(session: Session, names: Sequence[str]) -> list[RowMapping]:
+    """The rows of those that are the person's, in no order."""
+    statement = select(*_DTO).where(Image.image_name.in_(names))
+    return list((await session.execute(statement)).mappings())
+
+
+async def extras(session: Session, name: str) -> RowMapping | None:
+    """What a picture's record carries besides: metadata, workflow, graph."""
+    columns = (Image.image_metadata.label("metadata"), Image.workflow, Image.graph)
+    return (await session.execute(select(*columns).where(Image.image_name == name))).mappings().one_or_none()
+
+
+async def change(session: WriteSession, names: Sequence[str], **values: Any) -> list[tuple[str, UUID | None]]:
+    """Sets columns of pictures: (name, board) of those changed."""
+    statement = update(Image).where(Image.image_name.in_(names)).values(**values)
+    result = await session.execute(statement.returning(Image.image_name, _BOARD))
+    return [(row[0], row[1]) for row in result]
+
+
+@dataclass(frozen=True)
+class RemovedImage:
+    """A picture whose row is gone, and what is still to be seen to."""
+
+    name: str
+    board_id: UUID | None
+    keys: tuple[str, str]
+
+
+async def remove(session: WriteSession, names: Sequence[str]) -> list[RemovedImage]:
+    """Deletes rows of pictures, and with them their places on boards."""
+    boards = select(BoardImage.image_name, BoardImage.board_id).where(BoardImage.image_name.in_(names))
+    # Read first: the place on the board goes with the picture.
+    on_boards: dict[str, UUID] = {row[0]: row[1] for row in await session.execute(boards)}
+    statement = delete(Image).where(Image.image_name.in_(names))
+    result = await session.execute(
+        statement.returning(Image.image_name, Image.s3_key, Image.s3_thumbnail_key)
+    )
+    return [RemovedImage(row[0], on_boards.get(row[0]), (row[1], row[2])) for row in result]
+
+
+async def count(session: Session, wanted: Wanted) -> int:
+    statement = select(func.count()).select_from(Image).where(*wanted.conditions())
+    return (await session.execute(statement)).scalar_one()
+
+
+async def days(session: Session) -> list[RowMapping]:
+    """Each day (UTC) that has pictures, newest first, with what is of it."""
+    day = cast(func.timezone("UTC", Image.created_at), Date).label("date")
+    general = Image.image_category == "general"
+    newest = func.array_agg(aggregate_order_by(Image.image_name, Image.created_at.desc()))
+    statement = (
+        select(
+            day,
+            func.count().filter(general).label("image_count"),
+            func.count().filter(~general).label("asset_count"),
+            newest[1].label("cover_image_name"),
+        )
+        .where(~Image.is_intermediate)
+        .group_by(day)
+        .order_by(day.desc())
+    )
+    return list((await session.execute(statement)).mappings())

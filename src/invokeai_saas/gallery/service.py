@@ -1,0 +1,237 @@
+"""The rules of pictures: what a list shows, what may change, and what goes when a picture goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from invokeai_saas.db.session import ReadSession, WriteSession
+from invokeai_saas.errors import NotFound
+from invokeai_saas.gallery import boards_repository, repository
+from invokeai_saas.gallery.repository import RemovedImage, Session, Uncategorised, Wanted
+from invokeai_saas.gallery.schemas import (
+    DeletedImages,
+    ImageChanges,
+    ImageUrls,
+    Origin,
+    Selection,
+    StarredImages,
+    UnstarredImages,
+    WorkflowAndGraph,
+)
+from invokeai_saas.storage.media import MediaSigner
+from invokeai_saas.storage.objects import ObjectStore
+
+Row = Mapping[Any, Any]  # columns by name: of this API's queries, or of a worker's
+NO_BOARD = "none"  # what the page calls the place of pictures that are on no board
+_COPIED = (
+    "image_name",
+    "image_origin",
+    "image_category",
+    "width",
+    "height",
+    "created_at",
+    "updated_at",
+    "is_intermediate",
+    "session_id",
+    "node_id",
+    "starred",
+    "has_workflow",
+)
+
+
+def dto_fields(row: Row, signer: MediaSigner) -> dict[str, Any]:
+    """A picture as InvokeAI's ImageDTO.
+
+    Parameters:
+        row: columns of `images` by name, and `board_id` (None when it is on no board).
+        signer: makes the two paths.
+    """
+    fields = {name: row[name] for name in _COPIED} | {"board_id": _text_id(row["board_id"])}
+    fields["image_url"] = signer.path(row["s3_key"])
+    fields["thumbnail_url"] = signer.path(row["s3_thumbnail_key"])
+    return fields | {"deleted_at": None, "image_subfolder": ""}
+
+
+def item_fields(row: Row, signer: MediaSigner) -> dict[str, Any]:
+    """A picture as InvokeAI's GalleryItem, which may also be a video."""
+    copied = ("width", "height", "starred", "is_intermediate", "created_at")
+    return {name: row[name] for name in copied} | {
+        "kind": "image",
+        "name": row["image_name"],
+        "full_url": signer.path(row["s3_key"]),
+        "thumbnail_url": signer.path(row["s3_thumbnail_key"]),
+        "category": row["image_category"],
+        "board_id": _text_id(row["board_id"]),
+    }
+
+
+def _text_id(board_id: UUID | None) -> str | None:
+    return str(board_id) if board_id else None
+
+
+def storable(names: Iterable[str]) -> list[str]:
+    """Each name once, in order, without those that PostgreSQL's text can't hold: no picture has them."""
+    return [name for name in dict.fromkeys(names) if "\0" not in name]
+
+
+def boards_of(board_ids: Iterable[UUID | None]) -> list[str]:
+    """Boards' ids as the page knows them, each once."""
+    return sorted({str(board_id) if board_id else NO_BOARD for board_id in board_ids})
+
+
+async def board_filter(session: Session, board_id: str | None) -> UUID | Uncategorised | None:
+    """What a `board_id` parameter asks for. Raises NotFound for a board that is not the person's."""
+    if board_id is None or board_id == NO_BOARD:
+        return None if board_id is None else "none"
+    return await require_board_id(session, board_id)
+
+
+async def require_board_id(session: Session, board_id: str) -> UUID:
+    """Raises NotFound for anything that is no board of the person's, ids that can't be one included."""
+    try:
+        wanted = UUID(board_id)
+    except ValueError as error:
+        raise NotFound("This board") from error
+    if not await boards_repository.is_there(session, wanted):
+        raise NotFound("This board")
+    return wanted
+
+
+async def resolve(session: Session, selection: Selection, origin: Origin | None = None) -> Wanted:
+    """The pictures that a request's parameters select. Raises NotFound for an unknown board."""
+    return Wanted(
+        origin=origin,
+        categories=selection.categories,
+        is_intermediate=selection.is_intermediate,
+        board_id=await board_filter(session, selection.board_id),
+        order_dir=selection.order_dir,
+        starred_first=selection.starred_first,
+        search_term=selection.search_term,
+        created_date=selection.created_date,
+    )
+
+
+async def names_json(session: Session, wanted: Wanted, key: str, *, refs: bool = False) -> bytes:
+    """The names of the pictures wanted, as the bytes of the answer; see the repository."""
+    return await repository.names_json(session, wanted, key, refs=refs)
+
+
+async def page(session: Session, wanted: Wanted, offset: int, limit: int) -> tuple[int, Sequence[Row]]:
+    """(how many there are in all, rows of one page)."""
+    return await repository.page(session, wanted, offset, limit)
+
+
+async def require(session: Session, name: str) -> Row:
+    """A picture's row. Raises NotFound."""
+    rows = await repository.by_names(session, storable([name]))
+    if not rows:
+        raise NotFound("This picture")
+    return rows[0]
+
+
+async def by_names(session: Session, names: Iterable[str]) -> list[Row]:
+    """The rows of those that are the person's, in the order of the names."""
+    wanted = storable(names)
+    rows = {row["image_name"]: row for row in await repository.by_names(session, wanted)}
+    return [rows[name] for name in wanted if name in rows]
+
+
+async def _extras(session: ReadSession, name: str) -> Row:
+    row = await repository.extras(session, name) if storable([name]) else None
+    if row is None:
+        raise NotFound("This picture")
+    return row
+
+
+async def metadata(session: ReadSession, name: str) -> dict[str, Any] | None:
+    """What a picture was made with. Raises NotFound."""
+    found: dict[str, Any] | None = (await _extras(session, name))["metadata"]
+    return found
+
+
+async def workflow(session: ReadSession, name: str) -> WorkflowAndGraph:
+    """The workflow and the graph that a picture was made with. Raises NotFound."""
+    row = await _extras(session, name)
+    return WorkflowAndGraph(workflow=_json_text(row["workflow"]), graph=_json_text(row["graph"]))
+
+
+def _json_text(value: dict[str, Any] | None) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()
+
+
+def urls(row: Row, signer: MediaSigner) -> ImageUrls:
+    """Where the files of a picture are, for an hour or two."""
+    return ImageUrls(
+        image_name=row["image_name"],
+        image_url=signer.path(row["s3_key"]),
+        thumbnail_url=signer.path(row["s3_thumbnail_key"]),
+    )
+
+
+async def change(session: WriteSession, name: str, changes: ImageChanges) -> Row:
+    """Changes a picture and answers its row. Raises NotFound."""
+    values = changes.model_dump(exclude_none=True)
+    if values and storable([name]):
+        await repository.change(session, [name], **values)
+    return await require(session, name)
+
+
+async def star(session: WriteSession, names: Iterable[str]) -> StarredImages:
+    """Stars those that are the person's; others are passed over."""
+    changed = await repository.change(session, storable(names), starred=True)
+    return StarredImages(
+        starred_images=[name for name, _ in changed], affected_boards=boards_of(board for _, board in changed)
+    )
+
+
+async def unstar(session: WriteSession, names: Iterable[str]) -> UnstarredImages:
+    """Takes the stars off again."""
+    changed = await repository.change(session, storable(names), starred=False)
+    return UnstarredImages(
+        unstarred_images=[name for name, _ in changed],
+        affected_boards=boards_of(board for _, board in changed),
+    )
+
+
+async def delete(session: WriteSession, objects: ObjectStore, names: Iterable[str]) -> list[RemovedImage]:
+    """Deletes those that are the person's: rows now, files once that is committed."""
+    removed = await repository.remove(session, storable(names))
+    keys = [key for image in removed for key in image.keys]
+    if keys:
+        session.after_commit(lambda: objects.delete(keys))
+    return removed
+
+
+async def delete_many(session: WriteSession, objects: ObjectStore, names: Iterable[str]) -> DeletedImages:
+    """Deletes those that are the person's; others are passed over."""
+    removed = await delete(session, objects, names)
+    return DeletedImages(
+        deleted_images=[image.name for image in removed],
+        affected_boards=boards_of(image.board_id for image in removed),
+    )
+
+
+async def delete_one(session: WriteSession, objects: ObjectStore, name: str) -> DeletedImages:
+    """Deletes one picture. Raises NotFound."""
+    deleted = await delete_many(session, objects, [name])
+    if not deleted.deleted_images:
+        raise NotFound("This picture")
+    return deleted
+
+
+async def delete_wanted(session: WriteSession, objects: ObjectStore, wanted: Wanted) -> DeletedImages:
+    """Deletes all that a filter selects."""
+    return await delete_many(session, objects, await repository.names(session, wanted))
+
+
+async def count(session: Session, wanted: Wanted) -> int:
+    return await repository.count(session, wanted)
+
+
+async def days(session: ReadSession) -> Sequence[Row]:
+    """Each day (UTC) that has pictures, newest first."""
+    return await repository.days(session)

@@ -1,0 +1,87 @@
+"""FastAPI dependencies: who is calling, and a database transaction in their name.
+
+The transaction is committed when the endpoint returns and before the answer is sent (`scope="function"`), so
+an answer never speaks of something that was then rolled back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from invokeai_saas.db.session import ReadSession, WriteSession
+from invokeai_saas.errors import Unauthenticated
+from invokeai_saas.identity.service import Person
+from invokeai_saas.services import Services
+
+MEDIA_COOKIE = "invokeai_media_token"  # InvokeAI's name for it
+REFRESH_COOKIE = "invokeai_saas_refresh"
+
+
+def services(request: Request) -> Services:
+    """What the process shares: pools, identity, storage."""
+    found: Services = request.app.state.services
+    return found
+
+
+Shared = Annotated[Services, Depends(services)]
+
+
+async def caller(request: Request, shared: Shared) -> Person:
+    """The person behind the Bearer token.
+
+    Raises:
+        Unauthenticated: no token, a bad one, or an ended session.
+        RateLimited: more requests a minute than the settings allow.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated
+    person, claims = await shared.identity.authenticate(token)
+    await shared.limiter.check(str(person.user_id), "requests", shared.settings.requests_per_minute)
+    if claims.stale:
+        # The page takes over whatever token stands in this header of a successful answer.
+        request.state.refreshed_token = shared.identity.issue(person.sub, person.user_id, person.session_id)
+    return person
+
+
+async def media_caller(request: Request, shared: Shared) -> Person:
+    """The person of a picture request: Bearer token, or the media cookie, which is good for nothing else."""
+    if request.headers.get("authorization"):
+        return await caller(request, shared)
+    token = request.cookies.get(MEDIA_COOKIE)
+    if not token:
+        raise Unauthenticated
+    person, _ = await shared.identity.authenticate(token, "media")
+    return person
+
+
+Caller = Annotated[Person, Depends(caller)]
+MediaCaller = Annotated[Person, Depends(media_caller)]
+
+
+async def _writer(person: Caller, shared: Shared) -> AsyncIterator[WriteSession]:
+    async with shared.database.write(person.user_id) as session:
+        yield session
+
+
+async def _reader(person: Caller, shared: Shared) -> AsyncIterator[ReadSession]:
+    async with shared.database.read(person.user_id) as session:
+        yield session
+
+
+async def _media_reader(person: MediaCaller, shared: Shared) -> AsyncIterator[ReadSession]:
+    async with shared.database.read(person.user_id) as session:
+        yield session
+
+
+Writer = Annotated[WriteSession, Depends(_writer, scope="function")]
+Reader = Annotated[ReadSession, Depends(_reader, scope="function")]
+MediaReader = Annotated[ReadSession, Depends(_media_reader, scope="function")]
+
+
+async def limit_enqueue(person: Caller, shared: Shared) -> None:
+    """At most so many enqueues a minute a person."""
+    await shared.limiter.check(str(person.user_id), "enqueue", shared.settings.enqueues_per_minute)

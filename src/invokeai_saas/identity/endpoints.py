@@ -1,0 +1,168 @@
+"""InvokeAI's `auth` routes as its page calls them, and our sign-up and refresh."""
+
+from __future__ import annotations
+
+import secrets
+import string
+
+from fastapi import APIRouter, Request, Response
+
+from invokeai_saas.errors import Forbidden, Unauthenticated
+from invokeai_saas.identity.access import MEDIA_COOKIE, REFRESH_COOKIE, Caller, Shared
+from invokeai_saas.identity.schemas import (
+    GeneratedPassword,
+    LoginRequest,
+    LoginResponse,
+    LogoutResponse,
+    MediaCookieResponse,
+    ProfileUpdate,
+    RefreshResponse,
+    SetupStatusResponse,
+    SignUpRequest,
+    UserDTO,
+)
+from invokeai_saas.identity.service import OpenedSession
+from invokeai_saas.identity.tables import User
+from invokeai_saas.services import Services
+
+router = APIRouter(prefix="/api/v1/auth", tags=["authentication"])
+
+_STAFF_ONLY = "People are managed by our staff, in pages of their own."
+
+
+def user_dto(user: User) -> UserDTO:
+    """A person on InvokeAI's wire."""
+    return UserDTO(
+        user_id=str(user.id),
+        email=user.email,
+        display_name=user.name,
+        is_active=user.is_active,
+        created_at=user.created_at,
+        updated_at=user.updated_at,
+        last_login_at=user.last_login_at,
+    )
+
+
+def _set_media_cookie(response: Response, shared: Services, token: str) -> None:
+    response.set_cookie(
+        MEDIA_COOKIE,
+        token,
+        max_age=shared.settings.access_token_seconds,
+        path="/api/v1",
+        httponly=True,
+        samesite="lax",
+        secure=shared.settings.secure_cookies,
+    )
+
+
+def _set_refresh_cookie(response: Response, shared: Services, secret: str, *, keep: bool = True) -> None:
+    response.set_cookie(
+        REFRESH_COOKIE,
+        secret,
+        max_age=shared.settings.session_days * 86_400 if keep else None,
+        path="/api/v1/auth",
+        httponly=True,
+        samesite="strict",
+        secure=shared.settings.secure_cookies,
+    )
+
+
+def _opened(response: Response, shared: Services, opened: OpenedSession, *, keep: bool) -> LoginResponse:
+    _set_media_cookie(response, shared, opened.media_token)
+    _set_refresh_cookie(response, shared, opened.refresh, keep=keep)
+    return LoginResponse(token=opened.token, user=user_dto(opened.user), expires_in=opened.expires_in)
+
+
+async def _limit(request: Request, shared: Services, account: str) -> None:
+    address = request.client.host if request.client else "unknown"
+    who = f"{account.strip().lower()[:255]}@{address}"
+    await shared.limiter.check(who, "login", shared.settings.login_attempts_per_minute)
+
+
+@router.get("/status")
+async def status() -> SetupStatusResponse:
+    return SetupStatusResponse()
+
+
+@router.post("/sign-up", status_code=201)
+async def sign_up(body: SignUpRequest, request: Request, response: Response, shared: Shared) -> LoginResponse:
+    """Creates an account with its trial and logs it in."""
+    await _limit(request, shared, "sign-up")
+    opened = await shared.identity.sign_up(body, request.headers.get("user-agent"))
+    return _opened(response, shared, opened, keep=True)
+
+
+@router.post("/login")
+async def login(body: LoginRequest, request: Request, response: Response, shared: Shared) -> LoginResponse:
+    await _limit(request, shared, body.email)
+    opened = await shared.identity.log_in(body.email, body.password, request.headers.get("user-agent"))
+    return _opened(response, shared, opened, keep=body.remember_me)
+
+
+@router.post("/refresh")
+async def refresh(request: Request, response: Response, shared: Shared) -> RefreshResponse:
+    """A fresh access token for the browser's refresh cookie, which is swapped for its successor."""
+    secret = request.cookies.get(REFRESH_COOKIE)
+    if not secret:
+        raise Unauthenticated
+    token, media_token, following = await shared.identity.refresh(secret)
+    _set_media_cookie(response, shared, media_token)
+    _set_refresh_cookie(response, shared, following)
+    return RefreshResponse(token=token, expires_in=shared.settings.access_token_seconds)
+
+
+@router.post("/logout")
+async def logout(person: Caller, request: Request, response: Response, shared: Shared) -> LogoutResponse:
+    await shared.identity.log_out(person)
+    request.state.refreshed_token = None
+    response.delete_cookie(MEDIA_COOKIE, path="/api/v1")
+    response.delete_cookie(REFRESH_COOKIE, path="/api/v1/auth")
+    return LogoutResponse()
+
+
+@router.post("/media-cookie")
+async def media_cookie(person: Caller, response: Response, shared: Shared) -> MediaCookieResponse:
+    token = shared.identity.issue(person.sub, person.user_id, person.session_id, "media")
+    _set_media_cookie(response, shared, token)
+    return MediaCookieResponse()
+
+
+@router.get("/me")
+async def me(person: Caller, shared: Shared) -> UserDTO:
+    return user_dto(await shared.identity.me(person))
+
+
+@router.patch("/me")
+async def update_me(body: ProfileUpdate, person: Caller, shared: Shared) -> UserDTO:
+    return user_dto(await shared.identity.update_profile(person, body))
+
+
+@router.get("/generate-password")
+async def generate_password(person: Caller) -> GeneratedPassword:
+    """A random password that meets our own rule."""
+    pools = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
+    letters = [secrets.choice(pool) for pool in pools]
+    letters += [secrets.choice("".join(pools)) for _ in range(13)]
+    secrets.SystemRandom().shuffle(letters)
+    return GeneratedPassword(password="".join(letters))
+
+
+@router.post("/setup")
+async def setup() -> None:
+    """InvokeAI's first-run set-up of its administrator: a hosted service is set up already."""
+    raise Forbidden("This service is set up already. Sign up for an account of your own.")
+
+
+@router.get("/users")
+async def list_users(person: Caller) -> None:
+    raise Forbidden(_STAFF_ONLY)
+
+
+@router.post("/users")
+async def create_user(person: Caller) -> None:
+    raise Forbidden(_STAFF_ONLY)
+
+
+@router.api_route("/users/{user_id}", methods=["GET", "PATCH", "DELETE"], include_in_schema=False)
+async def one_user(user_id: str, person: Caller) -> None:
+    raise Forbidden(_STAFF_ONLY)

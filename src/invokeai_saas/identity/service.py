@@ -1,0 +1,181 @@
+"""Who is asking: sign-up, log-in, sessions, and the person behind a token."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from uuid import UUID, uuid4
+
+from invokeai_saas.db.session import Database
+from invokeai_saas.errors import Conflict, InvalidInput, Unauthenticated
+from invokeai_saas.identity import passwords, repository
+from invokeai_saas.identity.schemas import ProfileUpdate, SignUpRequest
+from invokeai_saas.identity.tables import User
+from invokeai_saas.identity.tokens import Claims, LocalIssuer, TokenUse
+from invokeai_saas.settings import Settings
+
+# How long a process may go on trusting a session it has looked up: a revocation elsewhere takes this long.
+_TRUST_SECONDS = 5.0
+_TRUST_SIZE = 20_000
+
+
+@dataclass(frozen=True)
+class Person:
+    """An authenticated caller. `user_id` is the tenant of everything they do."""
+
+    user_id: UUID
+    sub: str
+    session_id: UUID
+    role: str
+
+
+@dataclass(frozen=True)
+class OpenedSession:
+    """A log-in: the page gets `token`, the browser keeps `refresh` in a cookie that scripts cannot read."""
+
+    user: User
+    token: str
+    refresh: str
+    media_token: str
+    expires_in: int  # seconds
+
+
+def _digest(secret: str) -> bytes:
+    """Refresh secrets are random and long, so a plain digest keeps them as safe as a slow hash would."""
+    return sha256(secret.encode()).digest()
+
+
+class Identity:
+    """Identity over the embedded issuer.
+
+    Parameters:
+        database: pools of the API process.
+        issuer: signs and verifies tokens.
+        settings: lifetimes.
+    """
+
+    def __init__(self, database: Database, issuer: LocalIssuer, settings: Settings) -> None:
+        self._database = database
+        self._issuer = issuer
+        self._verifier = issuer.verifier()
+        self._settings = settings
+        self._trusted: dict[str, tuple[float, Person]] = {}
+
+    async def sign_up(self, request: SignUpRequest, user_agent: str | None) -> OpenedSession:
+        """Adds a person and starts their trial.
+
+        Raises:
+            InvalidInput: weak password.
+            Conflict: the address has an account already (code `email_taken`).
+        """
+        passwords.check_strength(request.password)
+        password_hash = await passwords.hash_password(request.password)
+        name = request.display_name or request.email.partition("@")[0]
+        async with self._database.authenticate() as db:
+            user_id = await repository.insert_user(db, request.email, name[:100], str(uuid4()))
+            if user_id is None:
+                raise Conflict("There is an account with this address. Log in instead.", code="email_taken")
+            await repository.set_password(db, user_id, password_hash)
+            await repository.start_trial(db, user_id)
+        return await self._open(user_id, user_agent)
+
+    async def log_in(self, email: str, password: str, user_agent: str | None) -> OpenedSession:
+        """Raises Unauthenticated with one answer for a wrong address and a wrong password."""
+        async with self._database.authenticate() as db:
+            found = await repository.find_by_email(db, email.strip().lower())
+        fits = await passwords.verify_password(found.password_hash if found else None, password)
+        if found is None or not fits or not found.user.is_active:
+            raise Unauthenticated("Incorrect email or password.", code="wrong_credentials")
+        return await self._open(found.user.id, user_agent)
+
+    async def _open(self, user_id: UUID, user_agent: str | None) -> OpenedSession:
+        refresh = secrets.token_urlsafe(32)
+        expires = datetime.now(UTC) + timedelta(days=self._settings.session_days)
+        async with self._database.authenticate() as db:
+            agent = user_agent[:255] if user_agent else None
+            session_id = await repository.open_session(db, user_id, _digest(refresh), expires, agent)
+            user = await repository.get_user(db, user_id)
+        if user is None:
+            raise Unauthenticated
+        return OpenedSession(
+            user=user,
+            token=self.issue(user.cognito_sub, user.id, session_id),
+            refresh=refresh,
+            media_token=self.issue(user.cognito_sub, user.id, session_id, "media"),
+            expires_in=self._settings.access_token_seconds,
+        )
+
+    def issue(self, sub: str, user_id: UUID, session_id: UUID, use: TokenUse = "access") -> str:
+        """A fresh token for a session."""
+        lifetime = self._settings.access_token_seconds
+        return self._issuer.issue(sub, str(session_id), str(user_id), lifetime, use)
+
+    async def authenticate(self, token: str, use: TokenUse = "access") -> tuple[Person, Claims]:
+        """The person behind a token whose session is alive.
+
+        Raises:
+            Unauthenticated: bad or expired token, revoked session, inactive person.
+        """
+        claims = self._verifier.verify(token, use)
+        trusted = self._trusted.get(claims.session)
+        if trusted and trusted[0] > time.monotonic() and trusted[1].sub == claims.sub:
+            return trusted[1], claims
+        async with self._database.authenticate() as db:
+            user = await repository.live_session(db, UUID(claims.session), claims.sub)
+        if user is None:
+            self._trusted.pop(claims.session, None)
+            raise Unauthenticated("Your session has ended. Please log in again.", code="session_ended")
+        person = Person(user.id, user.cognito_sub, UUID(claims.session), user.role)
+        if len(self._trusted) >= _TRUST_SIZE:
+            self._trusted.clear()
+        self._trusted[claims.session] = (time.monotonic() + _TRUST_SECONDS, person)
+        return person, claims
+
+    async def refresh(self, secret: str) -> tuple[str, str, str]:
+        """Swaps a refresh secret for (access token, media token, next refresh secret)."""
+        following = secrets.token_urlsafe(32)
+        async with self._database.authenticate() as db:
+            rotated = await repository.rotate_session(db, _digest(secret), _digest(following))
+        if rotated is None:
+            raise Unauthenticated("Your session has ended. Please log in again.", code="session_ended")
+        session_id, user_id, sub = rotated
+        tokens = (self.issue(sub, user_id, session_id), self.issue(sub, user_id, session_id, "media"))
+        return *tokens, following
+
+    async def log_out(self, person: Person) -> None:
+        """Ends the session; its tokens stop working here at once, elsewhere within seconds."""
+        async with self._database.authenticate() as db:
+            await repository.revoke_session(db, person.session_id)
+        self._trusted.pop(str(person.session_id), None)
+
+    async def me(self, person: Person) -> User:
+        async with self._database.authenticate() as db:
+            user = await repository.get_user(db, person.user_id)
+        if user is None:
+            raise Unauthenticated
+        return user
+
+    async def update_profile(self, person: Person, change: ProfileUpdate) -> User:
+        """Changes name or password; a new password ends the person's other sessions.
+
+        Raises:
+            InvalidInput: the current password is wrong or missing, or the new one is weak.
+        """
+        new_hash = None
+        if change.new_password is not None:
+            passwords.check_strength(change.new_password)
+            async with self._database.authenticate() as db:
+                stored = await repository.get_password_hash(db, person.user_id)
+            if not await passwords.verify_password(stored, change.current_password or ""):
+                raise InvalidInput(("current_password",), "The current password is not right.")
+            new_hash = await passwords.hash_password(change.new_password)
+        async with self._database.authenticate() as db:
+            if change.display_name:
+                await repository.set_name(db, person.user_id, change.display_name)
+            if new_hash is not None:
+                await repository.set_password(db, person.user_id, new_hash)
+                await repository.revoke_other_sessions(db, person.user_id, person.session_id)
+        return await self.me(person)

@@ -1,0 +1,251 @@
+"""Everything on one machine: embedded servers, migrated records, and our own processes beside them."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import httpx
+
+from invokeai_saas.catalog.registration import register_models
+from invokeai_saas.db import migrate, roles
+from invokeai_saas.embedded.process import end_leftovers
+from invokeai_saas.embedded.servers import Addresses, EmbeddedServers, running_addresses
+from invokeai_saas.embedded.supervisor import ManagedProcess, Supervisor, print_line
+from invokeai_saas.errors import SetupError
+from invokeai_saas.settings import Settings
+
+Stage = Callable[[str], None]
+_SCAN_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class LocalSecrets:
+    """What an operator would keep in a secret store; here a file that only its owner reads."""
+
+    owner_password: str
+    api_password: str
+    auth_password: str
+    worker_password: str
+    media_signing_key: str
+
+    @classmethod
+    def load_or_make(cls, file: Path) -> LocalSecrets:
+        """Reads the secrets, or makes them on the first start."""
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            made = cls(*(secrets.token_urlsafe(32) for _ in range(5)))
+            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+                json.dump(asdict(made), out)
+        return cls(**json.loads(file.read_text()))
+
+    def passwords(self) -> roles.RolePasswords:
+        return roles.RolePasswords(
+            self.owner_password, self.api_password, self.auth_password, self.worker_password
+        )
+
+
+def process_environment(addresses: Addresses, keys: LocalSecrets, settings: Settings) -> dict[str, str]:
+    """The environment that our processes read their settings from."""
+    url = addresses.postgres_url
+    passwords = keys.passwords()
+    chosen = {
+        "DATA_DIR": str(settings.data_dir.absolute()),
+        "MODEL_DIR": str(settings.model_dir.absolute()),
+        "HOST": settings.host,
+        "PORT": str(settings.port),
+        "PUBLIC_URL": settings.public_url,
+        "PAGE_DIR": str(settings.page_dir),
+        "NODE_SCHEMAS": str(settings.node_schemas),
+        "DATABASE_URL": url(roles.API, passwords.api),
+        "DATABASE_AUTH_URL": url(roles.AUTH, passwords.auth),
+        "DATABASE_WORKER_URL": url(roles.WORKER, passwords.worker, "postgresql"),
+        "DATABASE_OWNER_URL": url(roles.OWNER, passwords.owner, "postgresql"),
+        "REDIS_URL": addresses.redis_url,
+        "S3_ENDPOINT_URL": addresses.s3_endpoint,
+        "S3_BUCKET": addresses.s3_bucket,
+        "AWS_ACCESS_KEY_ID": addresses.s3_access_key,
+        "AWS_SECRET_ACCESS_KEY": addresses.s3_secret_key,
+        "MEDIA_SIGNING_KEY": keys.media_signing_key,
+    }
+    return {**os.environ, **chosen}
+
+
+def _command(python: str | Path, *arguments: str) -> list[str]:
+    return [str(python), "-m", "invokeai_saas", *arguments]
+
+
+class LocalService:
+    """The whole service on this machine.
+
+    Parameters:
+        settings: DATA_DIR, HOST, PORT, MODEL_DIR and WORKER_ENGINE are what matters here.
+        workers: how many worker processes.
+        quiet: keep the processes' logs in files only.
+    """
+
+    def __init__(self, settings: Settings, *, workers: int = 1, quiet: bool = False) -> None:
+        self.settings = settings
+        self._workers = workers
+        self._servers = EmbeddedServers(settings.data_dir, bucket=settings.s3_bucket)
+        self._record = settings.data_dir / "processes.json"
+        self._processes = Supervisor(record=self._record, log_sink=None if quiet else print_line)
+        self.environment: dict[str, str] = {}
+
+    def start(self, on_stage: Stage) -> None:
+        """Starts everything; returns when the API answers.
+
+        Parameters:
+            on_stage: told what is being done.
+
+        Raises:
+            SetupError: something on this machine keeps it from starting; says what to do.
+        """
+        on_stage("Starting PostgreSQL, Valkey and the object store")
+        addresses = self._servers.start()
+        end_leftovers(self._record)  # of a run that was killed
+        (self.settings.data_dir / "logs").mkdir(exist_ok=True)
+        keys = LocalSecrets.load_or_make(self.settings.data_dir / "keys" / "secrets.json")
+        on_stage("Bringing the database up to date")
+        roles.ensure_roles(
+            addresses.postgres_url(addresses.superuser, addresses.superuser_password, "postgresql"),
+            keys.passwords(),
+        )
+        self.environment = process_environment(addresses, keys, self.settings)
+        migrate.upgrade(self.environment["DATABASE_OWNER_URL"])
+        on_stage("Starting the API, the scheduler and the worker")
+        self._add("api", _command(sys.executable, "api"), ready=self._api_answers)
+        self._add("scheduler", _command(sys.executable, "scheduler"))
+        self._add_workers()
+        self._processes.launch()
+        if self._models_changed():
+            on_stage("Registering the models (once)")
+            self._register_models()
+        self._processes.wait_ready()
+
+    def wait(self) -> str | None:
+        """Blocks until stopped or until a process ends for good; says which in a sentence."""
+        return self._processes.wait()
+
+    def stop(self) -> None:
+        """Workers first, so that their jobs are settled while the database is there."""
+        self._processes.stop()
+        self._servers.stop()
+
+    def _add(self, name: str, argv: list[str], ready: Callable[[], bool] | None = None) -> None:
+        log_file = self.settings.data_dir / "logs" / f"{name}.log"
+        self._processes.add(
+            ManagedProcess(name=name, argv=argv, log_file=log_file, env=self.environment, ready=ready)
+        )
+
+    def _add_workers(self) -> None:
+        python = self.worker_python()
+        for number in range(1, self._workers + 1):
+            self._add(f"worker-{number}", _command(python, "worker", "--engine", self.settings.worker_engine))
+
+    def worker_python(self) -> Path:
+        """The interpreter that has the engine; the mock engine needs none of its own."""
+        if self.settings.worker_engine == "mock":
+            return Path(sys.executable)
+        if not self.settings.engine_python.exists():
+            raise SetupError(
+                f"The engine's environment is missing ({self.settings.engine_python}).",
+                "Run `make install`, or start with `--engine mock` to go without InvokeAI's engine.",
+            )
+        return self.settings.engine_python
+
+    def _api_answers(self) -> bool:
+        try:
+            answer = httpx.get(
+                f"http://{self.settings.host}:{self.settings.port}/api/v1/app/version", timeout=2
+            )
+        except httpx.HTTPError:
+            return False
+        return answer.status_code == 200
+
+    @property
+    def _scan_mark(self) -> Path:
+        return self.settings.data_dir / "models.scanned"
+
+    def _models_changed(self) -> bool:
+        """Whether files of MODEL_DIR have come, gone or changed since they were last registered."""
+        if not self.settings.engine_python.exists():
+            return False  # the mock engine alone: models are registered when the engine's environment comes
+        known = self._scan_mark.read_text() if self._scan_mark.exists() else None
+        return known != _folder_state(self.settings.model_dir)
+
+    def _register_models(self) -> None:
+        state = _folder_state(self.settings.model_dir)
+        register_models(self.environment["DATABASE_OWNER_URL"], scan(self.settings, self.environment))
+        self._scan_mark.write_text(state)
+
+
+def owner_url(settings: Settings) -> str:
+    """The owner role's URL: from the environment, or of the service that runs from this data folder.
+
+    Raises:
+        SetupError: neither is there.
+    """
+    given = settings.database_owner_url.get_secret_value()
+    if given:
+        return given
+    secrets_file = settings.data_dir / "keys" / "secrets.json"
+    addresses = running_addresses(settings.data_dir, settings.s3_bucket)
+    if addresses is None or not secrets_file.exists():
+        raise SetupError(
+            "The database is not known.",
+            "Set DATABASE_OWNER_URL, or start the service with `invokeai-saas up`.",
+        )
+    password = LocalSecrets.load_or_make(secrets_file).owner_password
+    return addresses.postgres_url(roles.OWNER, password, "postgresql")
+
+
+def _folder_state(folder: Path) -> str:
+    """Changes when a file below the folder is added, removed or rewritten."""
+    digest = sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            facts = file.stat()
+            digest.update(f"{file.relative_to(folder)}:{facts.st_size}:{facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def scan(settings: Settings, environment: dict[str, str] | None = None) -> list[dict[str, object]]:
+    """Records of the models below MODEL_DIR, as InvokeAI's probe in the engine's environment sees them.
+
+    Raises:
+        SetupError: there is no such environment, or the probe failed.
+    """
+    command = _command(settings.engine_python, "admin", "models", "probe", str(settings.model_dir.absolute()))
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=_SCAN_SECONDS, check=True
+        )
+    except FileNotFoundError as error:
+        raise SetupError("The engine's environment is missing.", "Run `make install`.") from error
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.strip().splitlines()
+        raise SetupError(
+            f"The models could not be examined: {lines[-1] if lines else 'no message'}",
+            f"Look at {settings.model_dir} and at `invokeai-saas doctor`.",
+        ) from error
+    # The engine's libraries print to standard output as they please; our records are the lines that are objects.
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"key"')]
+
+
+@contextmanager
+def running_service(service: LocalService, on_stage: Stage) -> Iterator[LocalService]:
+    """Starts the service and stops it afterwards, whatever happens."""
+    try:
+        service.start(on_stage)
+        yield service
+    finally:
+        service.stop()

@@ -1,0 +1,197 @@
+"""The worker's side of the queue: claim, heartbeat, finish. Synchronous, as the worker is.
+
+Everything here is a definer function of the database; the worker role has no other way to a person's rows, but
+for reading what the job in hand may read, in that job's tenant context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal, LiteralString, NamedTuple
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb
+
+Heartbeat = Literal["ok", "cancel", "spent", "lost"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One attempt at one job, under a lease."""
+
+    attempt_id: UUID
+    attempt_number: int
+    item_id: int
+    user_id: UUID
+    batch_id: UUID
+    session_id: UUID
+    origin: str | None
+    destination: str | None
+    graph: dict[str, Any]
+    workflow: dict[str, Any] | None
+    field_values: list[dict[str, Any]] | None
+    name_key: bytes
+    created_at: datetime
+    status_sequence: int
+    credits_per_second: Decimal
+
+
+class Finished(NamedTuple):
+    """What a finish did. `accepted` is false when the attempt was no longer the current one."""
+
+    accepted: bool
+    charged: int
+    status_sequence: int
+    dropped_keys: list[str]
+
+
+class Reaped(NamedTuple):
+    """A job whose worker went silent, and what became of it."""
+
+    item_id: int
+    user_id: UUID
+    tier: str
+    status: str
+    status_sequence: int
+    batch_id: UUID
+    dropped_keys: list[str]
+
+
+class Claims:
+    """A connection of the worker role, opened again when it breaks.
+
+    Parameters:
+        url: libpq URL of the worker role.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: psycopg.Connection[DictRow] | None = None
+
+    def close(self) -> None:
+        """Closes the connection; the next call opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def sibling(self) -> Claims:
+        """Another connection of the same role, for another thread."""
+        return Claims(self._url)
+
+    def _open(self) -> psycopg.Connection[DictRow]:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(
+                self._url, autocommit=True, row_factory=dict_row, connect_timeout=5, application_name="worker"
+            )
+        return self._connection
+
+    @contextmanager
+    def tenant(self, user_id: UUID) -> Iterator[psycopg.Connection[DictRow]]:
+        """A transaction that reads what one person may see."""
+        connection = self._open()
+        with connection.transaction():
+            connection.execute("SELECT set_config('app.current_user_id', %s, true)", [str(user_id)])
+            yield connection
+
+    @contextmanager
+    def plain(self) -> Iterator[psycopg.Connection[DictRow]]:
+        """A transaction without a tenant: it sees nobody's rows and may call definer functions."""
+        connection = self._open()
+        with connection.transaction():
+            yield connection
+
+    def _row(self, query: LiteralString, values: Sequence[object]) -> DictRow | None:
+        try:
+            return self._open().execute(query, values).fetchone()
+        except psycopg.OperationalError:
+            self.close()
+            raise
+
+    def claim(
+        self, tier: str, worker: str, loaded: Sequence[str], lease: float, affinity: float
+    ) -> Claim | None:
+        """The next job of a tier, or None.
+
+        Parameters:
+            loaded: keys of the models this worker holds.
+            lease: seconds until the job is given to another worker unless a heartbeat comes.
+            affinity: how far (credits per lane weight) a lane may be preferred for its model.
+        """
+        row = self._row(
+            "SELECT * FROM queue_claim(%s, %s, %s::text[], %s, %s)",
+            [tier, worker, list(loaded), lease, affinity],
+        )
+        return Claim(**row) if row else None
+
+    def heartbeat(self, attempt: UUID, lease: float, seconds: float, ahead: float) -> Heartbeat:
+        """Prolongs the lease. Parameters: seconds: run so far; ahead: until the next heartbeat, at the latest."""
+        row = self._row("SELECT queue_heartbeat(%s, %s, %s, %s) AS answer", [attempt, lease, seconds, ahead])
+        assert row is not None
+        answer: Heartbeat = row["answer"]
+        return answer
+
+    def finish(
+        self,
+        attempt: UUID,
+        outcome: str,
+        seconds: float,
+        session: dict[str, Any] | None,
+        error: tuple[str | None, str | None, str | None] = (None, None, None),
+    ) -> Finished:
+        """Ends the attempt's job: state, lane, money and usage in one transaction.
+
+        Parameters:
+            outcome: completed, failed or canceled.
+            seconds: metered wall time on the GPU.
+            session: final state of the graph's run.
+            error: type, message and traceback.
+        """
+        row = self._row(
+            "SELECT * FROM queue_finish(%s, %s, %s, %s, %s, %s, %s)",
+            [attempt, outcome, round(Decimal(seconds), 3), Jsonb(session) if session else None, *error],
+        )
+        assert row is not None
+        return Finished(**row)
+
+    def hand_back(self, attempt: UUID) -> bool:
+        """Returns the job to the queue, unharmed; false when it was no longer this attempt's."""
+        row = self._row("SELECT queue_return(%s) AS done", [attempt])
+        return bool(row and row["done"])
+
+    def reap(self, max_attempts: int) -> Reaped | None:
+        """Ends one lease that ran out; None when there is none."""
+        row = self._row("SELECT * FROM queue_reap(%s)", [max_attempts])
+        return Reaped(**row) if row else None
+
+    def record_image(
+        self,
+        attempt: UUID,
+        image: dict[str, Any],
+        metadata: dict[str, Any] | None,
+        workflow: dict[str, Any] | None,
+        graph: dict[str, Any] | None,
+    ) -> bool:
+        """Writes a picture's row under the attempt's fence; false when another attempt has taken over."""
+        parts = [Jsonb(part) if part is not None else None for part in (metadata, workflow, graph)]
+        row = self._row(
+            "SELECT gallery_record_image(%s, %s, %s, %s, %s) AS done", [attempt, Jsonb(image), *parts]
+        )
+        return bool(row and row["done"])
+
+    def status_event(self, item_id: int) -> dict[str, Any] | None:
+        """Payload of queue_item_status_changed, less the timestamp."""
+        row = self._row("SELECT queue_job_status_event(%s) AS event", [item_id])
+        return row["event"] if row else None
+
+    def seen(self, worker: str, tiers: Sequence[str], engine: str, loaded: Sequence[str]) -> None:
+        """Leaves a sign of life."""
+        self._row(
+            "SELECT queue_worker_seen(%s, %s::text[], %s, %s::text[])",
+            [worker, list(tiers), engine, list(loaded)],
+        )

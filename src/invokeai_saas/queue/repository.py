@@ -1,0 +1,172 @@
+"""All SQL of the queue's API side. Changes go through definer functions (migrations/sql/0005_queue.sql)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+from sqlalchemy import func, select, text
+
+from invokeai_saas.db.session import ReadSession, WriteSession
+from invokeai_saas.identity.tables import User
+from invokeai_saas.queue.tables import Batch, Job
+
+LIVE = ("pending", "in_progress")
+_Session = ReadSession | WriteSession
+
+
+class Placed(NamedTuple):
+    """Where a batch was queued."""
+
+    tier: str
+    priority: int
+
+
+class CancelledJob(NamedTuple):
+    """`status` is what the job is now: canceled, or in_progress until its worker has stopped."""
+
+    item_id: int
+    status: str
+
+
+class ItemRow(NamedTuple):
+    """A job with what an item on the wire tells of its batch and person."""
+
+    job: Job
+    origin: str | None
+    destination: str | None
+    email: str
+    name: str
+
+
+def _json(value: object) -> str:
+    # The functions take jsonb; text is what every driver can send as it.
+    return orjson.dumps(value).decode()
+
+
+async def enqueue(
+    db: WriteSession,
+    batch_id: UUID,
+    graph: dict[str, Any],
+    workflow: dict[str, Any] | None,
+    origin: str | None,
+    destination: str | None,
+    prepend: bool,
+    jobs: Sequence[dict[str, Any]],
+    max_pending: int,
+) -> Placed:
+    statement = text(
+        "SELECT tier, priority FROM queue_enqueue(:batch, CAST(:graph AS jsonb), CAST(:workflow AS jsonb),"
+        " :origin, :destination, :prepend, CAST(:jobs AS jsonb), :max_pending)"
+    )
+    values = {
+        "batch": batch_id,
+        "graph": _json(graph),
+        "workflow": _json(workflow) if workflow is not None else None,
+        "origin": origin,
+        "destination": destination,
+        "prepend": prepend,
+        "jobs": _json(jobs),
+        "max_pending": max_pending,
+    }
+    row = (await db.execute(statement, values)).one()
+    return Placed(row.tier, row.priority)
+
+
+async def cancel(db: WriteSession, item_ids: Sequence[int]) -> list[CancelledJob]:
+    rows = await db.execute(
+        text("SELECT item_id, status FROM queue_cancel(:items)"), {"items": list(item_ids)}
+    )
+    return [CancelledJob(row.item_id, row.status) for row in rows]
+
+
+async def delete(db: WriteSession, item_ids: Sequence[int]) -> int:
+    found = await db.execute(text("SELECT queue_delete(:items)"), {"items": list(item_ids)})
+    return int(found.scalar_one())
+
+
+async def status_event(db: WriteSession, item_id: int) -> dict[str, Any] | None:
+    found = await db.execute(text("SELECT queue_my_status_event(:item)"), {"item": item_id})
+    event: dict[str, Any] | None = found.scalar_one()
+    return event
+
+
+async def status(db: _Session) -> dict[str, Any]:
+    found: dict[str, Any] = (await db.execute(text("SELECT queue_my_status()"))).scalar_one()
+    return found
+
+
+async def counts(
+    db: _Session, *, batch_id: UUID | None = None, destination: str | None = None
+) -> dict[str, int]:
+    """Jobs by status, of a batch or of a destination."""
+    statement = select(Job.status, func.count()).group_by(Job.status)
+    if batch_id is not None:
+        statement = statement.where(Job.batch_id == batch_id)
+    if destination is not None:
+        statement = statement.join(Batch, Batch.batch_id == Job.batch_id).where(
+            Batch.destination == destination
+        )
+    rows = (await db.execute(statement)).all()
+    return {row[0]: row[1] for row in rows}
+
+
+async def find_batch(db: _Session, batch_id: UUID) -> Batch | None:
+    return (await db.execute(select(Batch).where(Batch.batch_id == batch_id))).scalar_one_or_none()
+
+
+async def item_ids(
+    db: _Session,
+    *,
+    statuses: Sequence[str] | None = None,
+    batch_ids: Sequence[UUID] | None = None,
+    destination: str | None = None,
+    ascending: bool = False,
+) -> list[int]:
+    """Ids of the person's jobs, newest first unless `ascending`."""
+    statement = select(Job.item_id).order_by(Job.position if ascending else Job.position.desc())
+    if statuses is not None:
+        statement = statement.where(Job.status.in_(statuses))
+    if batch_ids is not None:
+        statement = statement.where(Job.batch_id.in_(batch_ids))
+    if destination is not None:
+        statement = statement.join(Batch, Batch.batch_id == Job.batch_id).where(
+            Batch.destination == destination
+        )
+    return list((await db.execute(statement)).scalars())
+
+
+async def items(
+    db: _Session, *, ids: Sequence[int] | None = None, destination: str | None = None, limit: int = 1000
+) -> list[ItemRow]:
+    """Jobs with their batch and person, newest first."""
+    statement = (
+        select(Job, Batch.origin, Batch.destination, User.email, User.name)
+        .join(Batch, Batch.batch_id == Job.batch_id)
+        .join(User, User.id == Job.user_id)
+        .order_by(Job.position.desc())
+        .limit(limit)
+    )
+    if ids is not None:
+        statement = statement.where(Job.item_id.in_(ids))
+    if destination is not None:
+        statement = statement.where(Batch.destination == destination)
+    return [ItemRow(*row) for row in (await db.execute(statement)).all()]
+
+
+async def batches(db: _Session, batch_ids: Sequence[UUID]) -> dict[UUID, Batch]:
+    """Batches with their graphs."""
+    rows = (await db.execute(select(Batch).where(Batch.batch_id.in_(set(batch_ids))))).scalars()
+    return {batch.batch_id: batch for batch in rows}
+
+
+async def live_item(db: _Session, *, running: bool) -> ItemRow | None:
+    """The running job that began first, or the waiting one that comes next."""
+    status_wanted = "in_progress" if running else "pending"
+    order = [Job.started_at] if running else [Job.priority.desc(), Job.position]
+    statement = select(Job.item_id).where(Job.status == status_wanted).order_by(*order).limit(1)
+    item_id = (await db.execute(statement)).scalar_one_or_none()
+    found = await items(db, ids=[item_id]) if item_id is not None else []
+    return found[0] if found else None

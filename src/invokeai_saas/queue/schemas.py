@@ -1,0 +1,118 @@
+"""InvokeAI's queue on the wire. Moments are UTC without a zone, as InvokeAI writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+ItemId = int
+
+
+class ProcessorStatus(BaseModel):
+    """There is always a processor: ours is a fleet. `is_started` false would make the page try to start it."""
+
+    is_started: bool = True
+    is_processing: bool = False
+
+
+class QueueStatus(BaseModel):
+    queue_id: str
+    item_id: int | None
+    batch_id: str | None
+    session_id: str | None
+    pending: int
+    in_progress: int
+    waiting: int = 0
+    completed: int
+    failed: int
+    canceled: int
+    total: int
+    user_pending: int
+    user_in_progress: int
+
+
+class QueueAndProcessorStatus(BaseModel):
+    queue: QueueStatus
+    processor: ProcessorStatus
+
+
+class Counts(BaseModel):
+    """How many jobs of a batch or a destination are where."""
+
+    queue_id: str
+    batch_id: str | None = None
+    origin: str | None = None
+    destination: str | None = None
+    pending: int = 0
+    in_progress: int = 0
+    waiting: int = 0
+    completed: int = 0
+    failed: int = 0
+    canceled: int = 0
+    total: int = 0
+
+
+class ItemSummary(BaseModel):
+    """A job without its graph."""
+
+    item_id: int
+    status: str
+    status_sequence: int
+    priority: int
+    batch_id: str
+    origin: str | None
+    destination: str | None
+    session_id: str
+    error_type: str | None
+    error_message: str | None
+    error_traceback: str | None
+    created_at: str
+    updated_at: str
+    started_at: str | None
+    completed_at: str | None
+    queue_id: str
+    user_id: str
+    user_display_name: str | None
+    user_email: str | None
+    field_values: list[dict[str, Any]]
+    retried_from_item_id: int | None
+    device: str | None = None
+    workflow_call_id: str | None = None
+    parent_item_id: int | None = None
+    parent_session_id: str | None = None
+    root_item_id: int | None = None
+    workflow_call_depth: int | None = None
+
+
+class Item(ItemSummary):
+    """A job whole: InvokeAI's SessionQueueItem."""
+
+    session: dict[str, Any]
+    workflow: dict[str, Any] | None
+
+
+class ItemIds(BaseModel):
+    item_ids: list[int]
+    total_count: int
+
+
+class ItemIdsRequest(BaseModel):
+    item_ids: list[ItemId] = Field(max_length=1000)
+
+
+class BatchIdsRequest(BaseModel):
+    batch_ids: list[str] = Field(max_length=1000)
+
+
+class Canceled(BaseModel):
+    canceled: int
+
+
+class Deleted(BaseModel):
+    deleted: int
+
+
+class Retried(BaseModel):
+    queue_id: str
+    retried_item_ids: list[int]

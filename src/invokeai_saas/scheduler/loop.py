@@ -1,0 +1,106 @@
+"""Periodic work, each piece a function of its domain. One scheduler suffices; two do no harm."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psycopg
+import structlog
+from psycopg.rows import tuple_row
+from redis import Redis
+from redis.exceptions import RedisError
+
+from invokeai_saas.errors import Unavailable
+from invokeai_saas.queue.claims import Claims
+from invokeai_saas.queue.doorbell import WorkerBell
+from invokeai_saas.settings import Settings
+from invokeai_saas.storage.objects import open_object_store
+from invokeai_saas.worker.events import EventStream
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Task:
+    """Something done every `interval` seconds."""
+
+    name: str
+    interval: float
+    action: Callable[[], None]
+    due: float = field(default=0.0)
+
+
+class Scheduler:
+    """Reaps silent workers' jobs, rings for waiting ones again, expires credits."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._claims = Claims(settings.database_worker_url.get_secret_value())
+        redis_url = settings.redis_url.get_secret_value()
+        self._redis = Redis.from_url(redis_url, socket_connect_timeout=5)
+        self._bell = WorkerBell(self._redis)
+        self._events = EventStream(redis_url)
+        self._objects = open_object_store(settings)
+        self._stopping = threading.Event()
+        self._tasks = [
+            Task("reap", min(1.0, settings.lease_seconds / 4), self.reap),
+            Task("ring", 5.0, self.ring_again),
+            Task("expire_credits", 60.0, self.expire_credits),
+        ]
+
+    def run(self) -> None:
+        """Runs until TERM or INT."""
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(sign, lambda *_: self._stopping.set())
+        log.info("scheduler_ready", tasks=[task.name for task in self._tasks])
+        while not self._stopping.is_set():
+            for task in self._tasks:
+                if task.due <= time.monotonic():
+                    self._run_task(task)
+            soonest = min(task.due for task in self._tasks)
+            self._stopping.wait(max(0.05, soonest - time.monotonic()))
+        self._events.close()
+        self._claims.close()
+        self._redis.close()
+
+    def _run_task(self, task: Task) -> None:
+        try:
+            task.action()
+        except (psycopg.Error, RedisError, Unavailable) as error:
+            log.warning("task_failed", task=task.name, error=repr(error))
+            self._claims.close()
+        task.due = time.monotonic() + task.interval
+
+    def reap(self) -> None:
+        """Ends leases that ran out, tells their people, and wakes a worker for what waits again."""
+        while (job := self._claims.reap(self._settings.max_attempts)) is not None:
+            log.warning("job_reaped", job=job.item_id, tenant=str(job.user_id), status=job.status)
+            event = self._claims.status_event(job.item_id)
+            if event is not None:
+                self._events.emit(str(job.user_id), "queue_item_status_changed", event)
+            if job.status == "pending":
+                self._bell.ring(job.tier)
+            else:
+                self._events.emit(str(job.user_id), "credits_changed", {})
+            self._objects.delete_sync(job.dropped_keys)
+
+    def ring_again(self) -> None:
+        """Rings for jobs that could start: a lost ring costs seconds, not a job."""
+        with self._claims.plain() as connection:
+            backlog = connection.cursor(row_factory=tuple_row).execute(
+                "SELECT tier, jobs FROM queue_backlog()"
+            )
+            for tier, jobs in backlog.fetchall():
+                if jobs and not self._redis.exists(f"doorbell:{tier}"):
+                    self._bell.ring(tier)
+
+    def expire_credits(self) -> None:
+        """Writes off what expired grants still hold."""
+        with self._claims.plain() as connection:
+            row = connection.cursor(row_factory=tuple_row).execute("SELECT credits_expire(500)").fetchone()
+            if row and row[0]:
+                log.info("credits_expired", grants=row[0])

@@ -1,0 +1,83 @@
+"""What one API process shares among its requests, opened once and closed once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis.asyncio import BlockingConnectionPool, Redis
+
+from invokeai_saas.catalog.nodes import NodeCatalog
+from invokeai_saas.db.session import Database, open_database
+from invokeai_saas.identity.service import Identity
+from invokeai_saas.identity.tokens import LocalIssuer
+from invokeai_saas.queue.doorbell import Doorbell
+from invokeai_saas.queue.nodetypes import NodeTypes
+from invokeai_saas.ratelimit import RateLimiter
+from invokeai_saas.realtime.publisher import Publisher
+from invokeai_saas.settings import Settings
+from invokeai_saas.storage.media import MediaSigner
+from invokeai_saas.storage.objects import ObjectStore, open_object_store
+
+
+@dataclass(frozen=True)
+class Services:
+    """The process's shared parts. Nothing in here belongs to one request or one person."""
+
+    settings: Settings
+    database: Database
+    redis: Redis
+    identity: Identity
+    limiter: RateLimiter
+    objects: ObjectStore
+    media: MediaSigner
+    nodes: NodeCatalog
+    node_types: NodeTypes
+    doorbell: Doorbell
+    publisher: Publisher
+
+
+def open_redis(settings: Settings) -> Redis:
+    """A pool that waits for a free connection rather than failing when many requests come at once."""
+    pool = BlockingConnectionPool.from_url(
+        settings.redis_url.get_secret_value(), max_connections=50, timeout=5, socket_connect_timeout=2
+    )
+    return Redis(connection_pool=pool)
+
+
+def local_issuer(settings: Settings) -> LocalIssuer:
+    """The embedded identity provider of one machine."""
+    key_file = settings.issuer_key_file or Path(settings.data_dir, "keys", "issuer.pem")
+    return LocalIssuer(key_file, f"{settings.public_url}/issuer", settings.cognito_client_id)
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterator[Services]:
+    """Opens everything an API process needs.
+
+    Parameters:
+        settings: the process's settings.
+        publisher: sends Socket.IO events; it shares the process's Socket.IO server.
+    """
+    database = open_database(settings)
+    redis = open_redis(settings)
+    nodes = NodeCatalog(settings.node_schemas)
+    try:
+        yield Services(
+            settings=settings,
+            database=database,
+            redis=redis,
+            identity=Identity(database, local_issuer(settings), settings),
+            limiter=RateLimiter(redis),
+            objects=open_object_store(settings),
+            media=MediaSigner(settings.media_signing_key.get_secret_value(), settings.media_url_seconds),
+            nodes=nodes,
+            node_types=NodeTypes(nodes),
+            doorbell=Doorbell(redis),
+            publisher=publisher,
+        )
+    finally:
+        await redis.aclose()
+        await database.close()

@@ -1,0 +1,39 @@
+"""Files of the object store as HTTP answers."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from invokeai_saas.storage.objects import ObjectStore
+
+# By the ending, because it is ours: what a file once claimed to be is never believed.
+_TYPES = {".png": "image/png", ".webp": "image/webp"}
+
+
+async def stored_file(request: Request, objects: ObjectStore, key: str, *, max_age: int) -> Response:
+    """A file, its head for HEAD, or 304 for who has it.
+
+    Parameters:
+        key: of the object.
+        max_age: seconds that this person's browser, and no shared cache, may keep it without asking again.
+
+    Raises NotFound, and Unavailable when the store can't be reached.
+    """
+    media_type = _TYPES.get(PurePosixPath(key).suffix, "application/octet-stream")
+    headers = {"Cache-Control": f"private, max-age={max_age}, immutable" if max_age else "private, no-cache"}
+    if request.method == "HEAD":
+        head = await objects.head(key)
+        headers |= {"Content-Length": str(head.size), **_validator(head.etag)}
+        return Response(media_type=media_type, headers=headers)
+    known = request.headers.get("if-none-match")
+    stored = await objects.get_unless(key, known) if known else await objects.get(key)
+    if stored is None:
+        return Response(status_code=304, headers=headers | _validator(known))
+    return Response(stored.data, media_type=media_type, headers=headers | _validator(stored.etag))
+
+
+def _validator(etag: str | None) -> dict[str, str]:
+    return {"ETag": etag} if etag else {}

@@ -1,0 +1,117 @@
+"""What InvokeAI's page asks about the application, and what it keeps for a person between visits."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from invokeai_saas.errors import PayloadTooLarge
+from invokeai_saas.identity.access import Reader, Shared, Writer, caller
+from invokeai_saas.studio import prompts, service
+from invokeai_saas.studio.schemas import (
+    AppVersion,
+    DynamicPrompts,
+    DynamicPromptsRequest,
+    Fonts,
+    GenerationDevice,
+    InvocationCacheStatus,
+    StateKey,
+)
+
+public = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", dependencies=[Depends(caller)])
+
+
+async def _state(request: Request) -> bytes:
+    """The raw body, read no further than a value may be long, and before a transaction is open."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > service.MAX_VALUE_BYTES:
+            raise PayloadTooLarge(f"A value may have at most {service.MAX_VALUE_BYTES} bytes.")
+    return bytes(body)
+
+
+StateValue = Annotated[bytes, Depends(_state)]
+
+
+@public.get("/app/version", tags=["app"])
+async def version(shared: Shared) -> AppVersion:
+    """The InvokeAI release whose contract we speak; also what health checks ask."""
+    return AppVersion(version=shared.nodes.invokeai_version)
+
+
+@router.get("/app/app_deps", tags=["app"])
+async def dependencies(shared: Shared) -> dict[str, str | None]:
+    """What the page's About dialog lists. Of our server it names only what it speaks for."""
+    return {"invokeai": shared.nodes.invokeai_version}
+
+
+@router.get("/app/patchmatch_status", tags=["app"])
+async def patchmatch_status() -> bool:
+    """Workers install PatchMatch with the engine, so the page may offer it for infilling."""
+    return True
+
+
+@router.get("/app/generation_device_options", tags=["app"])
+async def generation_devices() -> list[GenerationDevice]:
+    """A plan has a GPU tier, and the queue chooses the worker: there is nothing to choose here."""
+    return []
+
+
+@router.get("/app/external_providers/status", tags=["app"])
+async def external_providers() -> list[dict[str, str]]:
+    """Third-party generation services: none is connected yet."""
+    return []
+
+
+@router.get("/app/invocation_cache/status", tags=["app"])
+async def invocation_cache() -> InvocationCacheStatus:
+    return InvocationCacheStatus()
+
+
+@router.post("/utilities/dynamicprompts", tags=["utilities"])
+async def dynamic_prompts(body: DynamicPromptsRequest) -> DynamicPrompts:
+    """The prompts that `{a|b}` stands for."""
+    return prompts.expand(body)
+
+
+@router.get("/utilities/fonts", tags=["utilities"])
+async def fonts() -> Fonts:
+    """Fonts that the server adds to the browser's own: none."""
+    return Fonts()
+
+
+@router.get("/client_state/{queue_id}/get_by_key", tags=["client_state"], response_model=str | None)
+async def get_state(key: StateKey, session: Reader) -> Response:
+    return _text(await service.get_state(session, key))
+
+
+@router.post("/client_state/{queue_id}/set_by_key", tags=["client_state"], response_model=str)
+async def set_state(key: StateKey, value: StateValue, session: Writer) -> Response:
+    """Remembers the raw body under a key. The page sends text whatever the content type says."""
+    return _text(await service.set_state(session, key, value))
+
+
+@router.get("/client_state/{queue_id}/get_keys_by_prefix", tags=["client_state"])
+async def state_keys(
+    prefix: Annotated[str, Query(max_length=255, pattern=r"^[^\x00]*$")], session: Reader
+) -> list[str]:
+    return await service.state_keys(session, prefix)
+
+
+@router.post("/client_state/{queue_id}/delete_by_key", tags=["client_state"])
+async def delete_one_state(key: StateKey, session: Writer) -> None:
+    await service.delete_state(session, key)
+
+
+@router.post("/client_state/{queue_id}/delete", tags=["client_state"])
+async def delete_state(session: Writer) -> None:
+    await service.delete_state(session)
+
+
+def _text(value: str | None) -> Response:
+    """A JSON string, or null. Values have up to megabytes, so they skip the model layer."""
+    return Response(orjson.dumps(value), media_type="application/json")

@@ -1,0 +1,203 @@
+"""The operations of InvokeAI's contract that we answer with a refusal, and the end of the line for unknown ones.
+
+Two kinds: what is our staff's to do (403), and what is not built yet (501). Both need a log-in, like the
+operations that are served. docs/contract.md lists them all, and a test holds it to this table.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+
+from invokeai_saas.errors import Forbidden, NotFound, NotServed
+from invokeai_saas.identity.access import Shared, caller
+
+router = APIRouter()
+
+_MODELS = "What models there are is decided by our staff. Ask them for the one you miss."
+_SERVER = "How the servers are set up is decided by our staff."
+_NODES = "Only our own nodes run on shared workers: packs of custom nodes can't be installed."
+_UPLOADS = "Uploading is not available yet."
+_DOWNLOADS = "Downloading many pictures at once is not available yet. Each can be saved by itself."
+_VIDEOS = "Videos are not available yet."
+_WORKFLOWS = "Saving workflows is not available yet. A workflow can be kept as a file from the editor's menu."
+_PRESETS = "Style presets are not available yet."
+_PROMPTS = "System prompts are not available yet."
+_TEXT_MODELS = "Language models that write prompts are not available yet."
+_RECALL = "Sending settings to an open page is not available yet."
+_FONTS = "Fonts of the server are not available yet."
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Parameters: path: as in the contract, with {parameters}; staff: 403 rather than 501."""
+
+    methods: frozenset[str]
+    path: str
+    message: str
+    staff: bool
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """Matches paths of this operation. Only `{...path}` may hold slashes."""
+        parts = re.split(r"(\{\w+\})", self.path)
+        wild = [".+" if part.endswith("_path}") else "[^/]+" for part in parts[1::2]]
+        fixed = [re.escape(part) for part in parts[::2]]
+        return re.compile("".join(a + b for a, b in zip(fixed, [*wild, ""], strict=True)))
+
+
+def _table(staff: bool, lines: str, message: str) -> list[Refusal]:
+    found = []
+    for line in lines.split("\n"):
+        if line.strip():
+            path, *methods = line.split()
+            found.append(Refusal(frozenset(methods), f"/api/{path}", message, staff))
+    return found
+
+
+REFUSALS = [
+    *_table(
+        True,
+        """
+        v1/app/runtime_config GET PATCH
+        v1/app/logging GET POST
+        v1/app/invocation_cache DELETE
+        v1/app/invocation_cache/disable PUT
+        v1/app/invocation_cache/enable PUT
+        v1/app/external_providers/config GET
+        v1/app/external_providers/config/{provider_id} POST DELETE
+        v1/image_moves/recover POST
+        v1/image_moves/start POST
+        v1/image_moves/status GET
+        """,
+        _SERVER,
+    ),
+    *_table(
+        True,
+        """
+        v2/custom_nodes/ GET
+        v2/custom_nodes/install POST
+        v2/custom_nodes/reload POST
+        v2/custom_nodes/{pack_name} DELETE
+        """,
+        _NODES,
+    ),
+    *_table(
+        True,
+        """
+        v2/models/convert/{key} PUT
+        v2/models/empty_model_cache POST
+        v2/models/hf_login GET POST DELETE
+        v2/models/hugging_face GET
+        v2/models/i/bulk_delete POST
+        v2/models/i/bulk_reidentify POST
+        v2/models/i/{key} PATCH DELETE
+        v2/models/i/{key}/image PATCH DELETE
+        v2/models/i/{key}/reidentify POST
+        v2/models/install GET POST DELETE
+        v2/models/install/huggingface GET
+        v2/models/install/{id} GET DELETE
+        v2/models/install/{id}/pause POST
+        v2/models/install/{id}/restart_failed POST
+        v2/models/install/{id}/restart_file POST
+        v2/models/install/{id}/resume POST
+        v2/models/scan_folder GET
+        v2/models/starter_models GET
+        v2/models/stats GET
+        v2/models/sync/orphaned GET DELETE
+        v1/model_relationships/ POST DELETE
+        """,
+        _MODELS,
+    ),
+    *_table(
+        False,
+        """
+        v1/images/ POST
+        v1/images/upload POST
+        """,
+        _UPLOADS,
+    ),
+    *_table(
+        False,
+        """
+        v1/images/download POST
+        v1/images/download/{bulk_download_item_name} GET
+        """,
+        _DOWNLOADS,
+    ),
+    *_table(
+        False,
+        """
+        v1/videos/board POST DELETE
+        v1/videos/delete POST
+        v1/videos/i/{video_name} GET PATCH DELETE
+        v1/videos/i/{video_name}/full GET HEAD
+        v1/videos/i/{video_name}/metadata GET
+        v1/videos/i/{video_name}/thumbnail GET
+        v1/videos/i/{video_name}/urls GET
+        v1/videos/i/{video_name}/workflow GET
+        v1/videos/star POST
+        v1/videos/uncategorized DELETE
+        v1/videos/unstar POST
+        v1/videos/upload POST
+        """,
+        _VIDEOS,
+    ),
+    *_table(
+        False,
+        """
+        v1/workflows/ POST
+        v1/workflows/i/{workflow_id} GET PATCH DELETE
+        v1/workflows/i/{workflow_id}/is_public PATCH
+        v1/workflows/i/{workflow_id}/opened_at PUT
+        v1/workflows/i/{workflow_id}/thumbnail GET PUT DELETE
+        """,
+        _WORKFLOWS,
+    ),
+    *_table(
+        False,
+        """
+        v1/style_presets/ POST
+        v1/style_presets/export GET
+        v1/style_presets/import POST
+        v1/style_presets/i/{style_preset_id} GET PATCH DELETE
+        v1/style_presets/i/{style_preset_id}/image GET
+        """,
+        _PRESETS,
+    ),
+    *_table(
+        False,
+        """
+        v1/system_prompts/ POST
+        v1/system_prompts/i/{system_prompt_id} GET PATCH DELETE
+        """,
+        _PROMPTS,
+    ),
+    *_table(
+        False,
+        """
+        v1/utilities/expand-prompt POST
+        v1/utilities/image-to-prompt POST
+        """,
+        _TEXT_MODELS,
+    ),
+    *_table(False, "v1/utilities/fonts/{font_path} GET", _FONTS),
+    *_table(False, "v1/recall/{queue_id} GET POST", _RECALL),
+]
+_PATTERNS = [(refusal.pattern, refusal) for refusal in REFUSALS]
+
+
+@router.api_route(
+    "/api/{path:path}",
+    methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+    include_in_schema=False,
+)
+async def refuse(request: Request, shared: Shared) -> None:
+    """Whatever no route before this one has taken."""
+    for pattern, refusal in _PATTERNS:
+        if request.method in refusal.methods and pattern.fullmatch(request.url.path):
+            await caller(request, shared)
+            raise Forbidden(refusal.message) if refusal.staff else NotServed(refusal.message)
+    raise NotFound("This address")

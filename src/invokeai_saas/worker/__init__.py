@@ -1,0 +1,1 @@
+"""The GPU process: claims jobs, runs them on an engine, settles them."""

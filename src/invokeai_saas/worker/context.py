@@ -1,0 +1,256 @@
+"""What one job may reach: its person's pictures and models, its own events. Nothing else."""
+
+from __future__ import annotations
+
+import io
+import json
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from PIL import Image, PngImagePlugin
+
+from invokeai_saas.errors import NotFound, Unavailable
+from invokeai_saas.queue.claims import Claim, Claims
+from invokeai_saas.storage.keys import image_key, thumbnail_key
+from invokeai_saas.storage.media import MediaSigner
+from invokeai_saas.storage.objects import ObjectStore
+from invokeai_saas.worker.contract import ModelRecord, StoredImage, local_model_path
+from invokeai_saas.worker.events import EventStream
+
+_THUMBNAIL_PIXELS = 256
+_PNG_LEVEL = (
+    1  # the fastest: pictures hardly shrink further, and encoding shares the machine with the GPU's feeder
+)
+_RECORD_FIELDS = (
+    "image_name", "width", "height", "image_origin", "image_category", "is_intermediate", "node_id", "session_id",
+    "starred", "has_workflow", "created_at", "updated_at",
+)  # fmt: skip
+_AWAY = "The database cannot be reached right now."
+
+
+class AttemptSuperseded(Exception):
+    """Another attempt has taken the job over: nothing of this one may be kept."""
+
+
+class PersonModels:
+    """The models that the job's person may use, as the database shows them in their tenant context."""
+
+    def __init__(self, claims: Claims, claim: Claim, model_dir: Path) -> None:
+        self._claims = claims
+        self._claim = claim
+        self._model_dir = model_dir
+
+    def _records(self, where: str, values: dict[str, Any]) -> list[ModelRecord]:
+        query = f"SELECT record FROM models WHERE {where} ORDER BY name, key"  # noqa: S608
+        try:
+            with self._claims.tenant(self._claim.user_id) as connection:
+                rows = connection.execute(query.encode(), values).fetchall()
+        except psycopg.OperationalError as error:
+            raise Unavailable(_AWAY) from error
+        return [row["record"] for row in rows]
+
+    def get(self, key: str) -> ModelRecord:
+        found = self._records("key = %(key)s", {"key": key})
+        if not found:
+            raise NotFound("This model")
+        return found[0]
+
+    def exists(self, key: str) -> bool:
+        return bool(self._records("key = %(key)s", {"key": key}))
+
+    def search(
+        self,
+        name: str | None = None,
+        base: str | None = None,
+        type: str | None = None,
+        format: str | None = None,
+    ) -> list[ModelRecord]:
+        wanted = {"name": name, "base": base, "type": type, "format": format}
+        given = {column: value for column, value in wanted.items() if value is not None}
+        where = " AND ".join(f"{column} = %({column})s" for column in given) or "true"
+        return self._records(where, given)
+
+    def local_path(self, record: ModelRecord) -> Path:
+        return local_model_path(self._model_dir, str(record["path"]))
+
+
+class DatabaseJobContext:
+    """`JobContext` over PostgreSQL, the object store and Redis.
+
+    Encoding and uploads run on `pool`; `finish_uploads` waits for them and must be called before the job ends.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        claims: Claims,
+        objects: ObjectStore,
+        media: MediaSigner,
+        events: EventStream,
+        pool: ThreadPoolExecutor,
+        model_dir: Path,
+    ) -> None:
+        self._claim = claim
+        self._claims = claims
+        self._objects = objects
+        self._media = media
+        self._events = events
+        self._pool = pool
+        self._models = PersonModels(claims, claim, model_dir)
+        self._uploads: list[Future[None]] = []
+        # Pictures of this very job are served from memory: a later node must not wait for their upload.
+        self._fresh: dict[str, tuple[Image.Image, StoredImage, dict[str, Any] | None]] = {}
+
+    def emit(self, event: str, payload: dict[str, Any]) -> None:
+        self._events.emit(str(self._claim.user_id), event, payload)
+
+    def models(self) -> PersonModels:
+        return self._models
+
+    def save_image(
+        self,
+        image: Image.Image,
+        *,
+        image_name: str,
+        node_id: str | None,
+        session_id: str | None,
+        image_origin: str,
+        image_category: str,
+        is_intermediate: bool,
+        board_id: str | None,
+        metadata: str | None,
+        workflow: str | None,
+        graph: str | None,
+    ) -> StoredImage:
+        user_id, now = self._claim.user_id, datetime.now(UTC)
+        stored = StoredImage(
+            image_name=image_name,
+            image_url=self._media.path(image_key(user_id, image_name)),
+            thumbnail_url=self._media.path(thumbnail_key(user_id, image_name)),
+            width=image.width,
+            height=image.height,
+            image_origin=image_origin,
+            image_category=image_category,
+            is_intermediate=is_intermediate,
+            node_id=node_id,
+            session_id=session_id,
+            starred=False,
+            has_workflow=bool(workflow or graph),
+            board_id=board_id,
+            created_at=now,
+            updated_at=now,
+        )
+        parts = {"invokeai_metadata": metadata, "invokeai_workflow": workflow, "invokeai_graph": graph}
+        self._fresh[image_name] = (image, stored, json.loads(metadata) if metadata else None)
+        upload = self._pool.submit(self._store, image, stored, parts)
+        self._uploads.append(upload)
+        self._events.wait_for(upload)
+        return stored
+
+    def _store(self, image: Image.Image, stored: StoredImage, parts: dict[str, str | None]) -> None:
+        """Files first, then the row: a row never speaks of a file that is not there."""
+        user_id = self._claim.user_id
+        keys = (image_key(user_id, stored.image_name), thumbnail_key(user_id, stored.image_name))
+        png, webp = _encode_png(image, parts), _encode_thumbnail(image)
+        self._objects.put_sync(keys[0], png, "image/png")
+        self._objects.put_sync(keys[1], webp, "image/webp")
+        row = {
+            "image_name": stored.image_name,
+            "image_origin": stored.image_origin,
+            "image_category": stored.image_category,
+            "width": stored.width,
+            "height": stored.height,
+            "session_id": stored.session_id,
+            "node_id": stored.node_id,
+            "is_intermediate": stored.is_intermediate,
+            "board_id": stored.board_id,
+            "s3_key": keys[0],
+            "s3_thumbnail_key": keys[1],
+            "file_size_bytes": len(png) + len(webp),
+        }
+        metadata, workflow, graph = (json.loads(part) if part else None for part in parts.values())
+        if not self._record(row, metadata, workflow, graph):
+            raise AttemptSuperseded
+
+    def _record(self, row: dict[str, Any], metadata: Any, workflow: Any, graph: Any) -> bool:
+        # A connection of its own: the engine's thread may be using the shared one.
+        claims = self._claims.sibling()
+        try:
+            return claims.record_image(self._claim.attempt_id, row, metadata, workflow, graph)
+        except psycopg.OperationalError as error:
+            raise Unavailable(_AWAY) from error
+        finally:
+            claims.close()
+
+    def finish_uploads(self) -> None:
+        """Waits until every picture is stored.
+
+        Raises AttemptSuperseded, or Unavailable when a picture could not be stored.
+        """
+        for upload in self._uploads:
+            upload.result()
+
+    def load_image(self, image_name: str) -> Image.Image:
+        if image_name in self._fresh:
+            return self._fresh[image_name][0].copy()
+        row = self._image_row(image_name)
+        with io.BytesIO(self._objects.get_sync(row["s3_key"])) as data:
+            image = Image.open(data)
+            image.load()
+        return image
+
+    def image_record(self, image_name: str) -> StoredImage:
+        if image_name in self._fresh:
+            return replace(self._fresh[image_name][1])
+        row = self._image_row(image_name)
+        kept = {name: row[name] for name in _RECORD_FIELDS}
+        return StoredImage(
+            **kept,
+            image_url=self._media.path(row["s3_key"]),
+            thumbnail_url=self._media.path(row["s3_thumbnail_key"]),
+            board_id=None,
+        )
+
+    def image_metadata(self, image_name: str) -> dict[str, Any] | None:
+        if image_name in self._fresh:
+            return self._fresh[image_name][2]
+        metadata: dict[str, Any] | None = self._image_row(image_name)["metadata"]
+        return metadata
+
+    def _image_row(self, image_name: str) -> dict[str, Any]:
+        try:
+            with self._claims.tenant(self._claim.user_id) as connection:
+                row = connection.execute(
+                    "SELECT image_name, width, height, image_origin, image_category, is_intermediate, node_id,"
+                    " session_id, starred, has_workflow, created_at, updated_at, metadata, s3_key,"
+                    " s3_thumbnail_key FROM images WHERE image_name = %s",
+                    [image_name],
+                ).fetchone()
+        except psycopg.OperationalError as error:
+            raise Unavailable(_AWAY) from error
+        if row is None:
+            raise NotFound("This picture")
+        return row
+
+
+def _encode_png(image: Image.Image, parts: dict[str, str | None]) -> bytes:
+    """The PNG with InvokeAI's own text chunks, which other tools read back."""
+    info = PngImagePlugin.PngInfo()
+    for name, text in parts.items():
+        if text:
+            info.add_text(name, text)
+    with io.BytesIO() as out:
+        image.save(out, "PNG", pnginfo=info, compress_level=_PNG_LEVEL)
+        return out.getvalue()
+
+
+def _encode_thumbnail(image: Image.Image) -> bytes:
+    small = image.convert("RGBA" if "A" in image.getbands() else "RGB")
+    small.thumbnail((_THUMBNAIL_PIXELS, _THUMBNAIL_PIXELS))
+    with io.BytesIO() as out:
+        small.save(out, "WEBP", quality=80)
+        return out.getvalue()

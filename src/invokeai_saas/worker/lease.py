@@ -1,0 +1,102 @@
+"""The lease on a job: a thread that prolongs it, and the reasons to stop."""
+
+from __future__ import annotations
+
+import enum
+import threading
+import time
+from types import TracebackType
+from uuid import UUID
+
+import psycopg
+import structlog
+
+from invokeai_saas.queue.claims import Claims
+from invokeai_saas.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class StopReason(enum.Enum):
+    """Why a running job was asked to stop."""
+
+    CANCEL = "cancel"  # the person wants it stopped
+    SPENT = "spent"  # reservation and available credits are used up
+    LOST = "lost"  # the lease ran out and another attempt may be running
+    DRAIN = "drain"  # this worker is going away
+
+
+class Lease:
+    """Keeps one attempt alive while its job runs. `stop` is set when the job shall stop; `reason` says why.
+
+    Parameters:
+        claims: a connection of the heartbeat's own.
+        attempt: the attempt.
+        item_id: its job.
+        settings: lease and heartbeat lengths, in seconds.
+    """
+
+    def __init__(self, claims: Claims, attempt: UUID, item_id: int, settings: Settings) -> None:
+        self.item_id = item_id
+        self.stop = threading.Event()
+        self.reason: StopReason | None = None
+        self._claims = claims
+        self._attempt = attempt
+        self._lease = settings.lease_seconds
+        self._interval = settings.heartbeat_seconds
+        self._wake = threading.Event()
+        self._over = threading.Event()
+        self._started = time.monotonic()
+        self._stop_at: float | None = None
+        self._thread = threading.Thread(target=self._keep, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Lease:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._wake.set()
+        self._thread.join(timeout=10)
+        self._claims.close()
+
+    def beat_now(self) -> None:
+        """Makes the next heartbeat come at once."""
+        self._wake.set()
+
+    def stop_within(self, seconds: float) -> None:
+        """Lets the job run on for at most this long; then it is stopped, to be handed back."""
+        self._stop_at = time.monotonic() + seconds
+        self._wake.set()
+
+    def _keep(self) -> None:
+        while not self._over.is_set():
+            wait = self._interval
+            if self._stop_at is not None:
+                wait = min(wait, max(0.05, self._stop_at - time.monotonic()))
+            self._wake.wait(wait)
+            self._wake.clear()
+            if self._over.is_set():
+                return
+            if self._stop_at is not None and time.monotonic() >= self._stop_at:
+                self._ask(StopReason.DRAIN)
+            self._beat()
+
+    def _beat(self) -> None:
+        seconds = time.monotonic() - self._started
+        try:
+            answer = self._claims.heartbeat(self._attempt, self._lease, seconds, 2 * self._interval)
+        except psycopg.OperationalError as error:
+            # The lease outlives a few missed beats; if it does not, the finish is refused and nothing is charged.
+            log.warning("heartbeat_missed", error=repr(error))
+            return
+        if answer != "ok":
+            self._ask(StopReason(answer))
+
+    def _ask(self, reason: StopReason) -> None:
+        if self.reason is None:
+            self.reason = reason
+            log.info("job_asked_to_stop", reason=reason.value)
+        self.stop.set()

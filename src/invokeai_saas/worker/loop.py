@@ -1,0 +1,254 @@
+"""The worker process: claims a job, runs it, settles it, and looks for the next one.
+
+Synchronous on purpose: one process has one GPU and runs one job at a time. Beside the engine's thread there are
+three small ones: a heartbeat that keeps the lease, a listener for cancellations, and the events' sender.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import psycopg
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+
+from invokeai_saas.errors import ServiceError, Unavailable
+from invokeai_saas.queue.batches import apply_values
+from invokeai_saas.queue.claims import Claim, Claims
+from invokeai_saas.queue.doorbell import CANCEL_CHANNEL, WorkerBell
+from invokeai_saas.settings import Settings
+from invokeai_saas.storage.media import MediaSigner
+from invokeai_saas.storage.objects import open_object_store
+from invokeai_saas.worker.context import AttemptSuperseded, DatabaseJobContext
+from invokeai_saas.worker.contract import ClaimedJob, Engine, Outcome
+from invokeai_saas.worker.events import EventStream
+from invokeai_saas.worker.lease import Lease, StopReason
+
+log = structlog.get_logger(__name__)
+_Result = TypeVar("_Result")
+
+_POLL_SECONDS = 2.0  # a backstop: rings may be lost
+_AFFINITY_CREDITS = 30.0
+_BACK_OFF_SECONDS = 2.0  # after a backing service was found away
+_UPLOADS = 2  # threads; a picture's encoding takes a core for some tens of milliseconds
+
+
+def worker_name() -> str:
+    """Unique per process start, and tells an operator where to look."""
+    return f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid4().hex[:8]}"
+
+
+class Worker:
+    """One GPU's worker.
+
+    Parameters:
+        settings: the process's settings.
+        engine: runs the jobs.
+    """
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self.name = worker_name()
+        self._settings = settings
+        self._engine = engine
+        self._tiers = [tier.strip() for tier in settings.worker_tiers.split(",") if tier.strip()]
+        url = settings.database_worker_url.get_secret_value()
+        self._claims = Claims(url)
+        redis_url = settings.redis_url.get_secret_value()
+        self._redis = Redis.from_url(redis_url, socket_connect_timeout=5)
+        self._bell = WorkerBell(self._redis)
+        self._events = EventStream(redis_url)
+        self._objects = open_object_store(settings)
+        self._media = MediaSigner(settings.media_signing_key.get_secret_value(), settings.media_url_seconds)
+        self._pool = ThreadPoolExecutor(_UPLOADS, thread_name_prefix="upload")
+        self._draining = threading.Event()
+        self._lease: Lease | None = None
+        self._listener = threading.Thread(target=self._listen_for_cancels, name="cancels", daemon=True)
+
+    def drain(self) -> None:
+        """Takes no new job; the running one finishes, or is handed back when the notice runs out."""
+        self._draining.set()
+        lease = self._lease
+        if lease is not None:
+            lease.stop_within(self._settings.drain_seconds)
+        log.info("draining", worker=self.name)
+
+    def run(self) -> None:
+        """Works until drained; the signals TERM and INT drain."""
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(sign, lambda *_: self.drain())
+        self.run_until_drained()
+
+    def run_until_drained(self) -> None:
+        """The same without signal handlers, which only a main thread may set."""
+        self._engine.warm_up()
+        self._listener.start()
+        log.info("worker_ready", worker=self.name, engine=self._engine.name, tiers=self._tiers)
+        while not self._draining.is_set():
+            try:
+                if not self.work_once():
+                    self._wait()
+            except (psycopg.OperationalError, RedisError, Unavailable) as error:
+                log.warning("backing_service_away", error=repr(error))
+                self._draining.wait(_BACK_OFF_SECONDS)
+        self._close()
+
+    def work_once(self) -> bool:
+        """Claims and runs one job; false when there is none to claim."""
+        for tier in self._tiers:
+            claim = self._claims.claim(
+                tier, self.name, self._engine.loaded_models(), self._settings.lease_seconds, _AFFINITY_CREDITS
+            )
+            if claim is not None:
+                self._work_on(claim)
+                return True
+        return False
+
+    def _wait(self) -> None:
+        self._claims.seen(self.name, self._tiers, self._engine.name, self._engine.loaded_models())
+        try:
+            self._bell.wait(self._tiers, _POLL_SECONDS)
+        except RedisError:  # slower without Redis, never stopped
+            self._draining.wait(_POLL_SECONDS)
+
+    def _work_on(self, claim: Claim) -> None:
+        structlog.contextvars.bind_contextvars(
+            job=claim.item_id, attempt=claim.attempt_number, tenant=str(claim.user_id)
+        )
+        lease = Lease(self._claims.sibling(), claim.attempt_id, claim.item_id, self._settings)
+        self._lease = lease
+        try:
+            self._announce(claim)
+            with lease:
+                outcome, seconds = self._run_engine(claim, lease)
+                self._settle(claim, lease, outcome, seconds)
+        except (Unavailable, AttemptSuperseded) as error:
+            log.warning("attempt_abandoned", error=repr(error))
+            self._hand_back(claim)
+        finally:
+            self._lease = None
+            structlog.contextvars.unbind_contextvars("job", "attempt", "tenant")
+
+    def _run_engine(self, claim: Claim, lease: Lease) -> tuple[Outcome, float]:
+        """Runs the engine and waits for the uploads. The metered seconds are the engine's, uploads excluded."""
+        context = DatabaseJobContext(
+            claim,
+            self._claims,
+            self._objects,
+            self._media,
+            self._events,
+            self._pool,
+            self._settings.model_dir,
+        )
+        started = time.monotonic()
+        try:
+            outcome = self._engine.run(_claimed_job(claim), context, lease.stop)
+        except Unavailable:
+            raise
+        except ServiceError as error:
+            outcome = Outcome("failed", "{}", error.code, error.message, "")
+        except Exception as error:
+            # An engine's own mistake fails this job, unpaid; the worker lives on.
+            log.error("engine_failed", exc_info=error)
+            outcome = Outcome(
+                "failed", "{}", type(error).__name__, "The engine failed on this. Please try again.", ""
+            )
+        seconds = time.monotonic() - started
+        context.finish_uploads()
+        return outcome, seconds
+
+    def _settle(self, claim: Claim, lease: Lease, outcome: Outcome, seconds: float) -> None:
+        reason = lease.reason
+        if reason is StopReason.DRAIN and outcome.status == "canceled":
+            self._hand_back(claim)
+            return
+        error = (outcome.error_type, outcome.error_message, outcome.error_traceback)
+        if reason is StopReason.SPENT and outcome.status == "canceled":
+            error = (
+                "InsufficientCredits",
+                "Your credits ran out while this was running. Add credits to go on.",
+                None,
+            )
+        session: dict[str, Any] = json.loads(outcome.session or "{}")
+        finished = self._insist(
+            lambda: self._claims.finish(claim.attempt_id, outcome.status, seconds, session, error)
+        )
+        if not finished.accepted:
+            log.warning("attempt_lost", seconds=round(seconds, 2))
+            return
+        log.info("job_ended", status=outcome.status, seconds=round(seconds, 2), charged=finished.charged)
+        if finished.dropped_keys:
+            self._pool.submit(self._objects.delete_sync, finished.dropped_keys)
+        self._announce(claim)
+        self._events.emit(str(claim.user_id), "credits_changed", {})
+
+    def _hand_back(self, claim: Claim) -> None:
+        if self._insist(lambda: self._claims.hand_back(claim.attempt_id)):
+            self._announce(claim)
+            self._bell.ring(self._tiers[0])
+            log.info("handed_back")
+
+    def _announce(self, claim: Claim) -> None:
+        event = self._claims.status_event(claim.item_id)
+        if event is not None:
+            self._events.emit(str(claim.user_id), "queue_item_status_changed", event)
+
+    def _insist(self, action: Callable[[], _Result]) -> _Result:
+        """Tries for the length of a lease: after that the job is another worker's anyway."""
+        deadline = time.monotonic() + self._settings.lease_seconds
+        while True:
+            try:
+                return action()
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                self._draining.wait(0.5)
+
+    def _listen_for_cancels(self) -> None:
+        while not self._draining.is_set():
+            try:
+                with self._redis.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
+                    channel.subscribe(CANCEL_CHANNEL)
+                    while not self._draining.is_set():
+                        message = channel.get_message(timeout=1.0)
+                        lease = self._lease
+                        # Whose job it is is checked in the database, by the next heartbeat, which this hastens.
+                        if message and lease is not None and message["data"] == str(lease.item_id).encode():
+                            lease.beat_now()
+            except RedisError:
+                self._draining.wait(_BACK_OFF_SECONDS)
+
+    def _close(self) -> None:
+        self._listener.join(timeout=5)
+        self._pool.shutdown(wait=True)
+        self._events.close()
+        self._claims.close()
+        self._redis.close()
+        log.info("worker_stopped", worker=self.name)
+
+
+def _claimed_job(claim: Claim) -> ClaimedJob:
+    return ClaimedJob(
+        item_id=claim.item_id,
+        user_id=str(claim.user_id),
+        attempt_id=str(claim.attempt_id),
+        attempt_number=claim.attempt_number,
+        queue_id="default",
+        batch_id=str(claim.batch_id),
+        session_id=str(claim.session_id),
+        origin=claim.origin,
+        destination=claim.destination,
+        graph=apply_values(claim.graph, claim.field_values),
+        workflow=claim.workflow,
+        name_key=bytes(claim.name_key),
+        created_at=claim.created_at,
+    )

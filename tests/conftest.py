@@ -1,0 +1,62 @@
+"""Fixtures of the whole suite: servers once, a fresh database for each test that asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from invokeai_saas.embedded.servers import Addresses, EmbeddedServers
+from invokeai_saas.observability.logs import configure_logs
+from invokeai_saas.settings import Settings
+from tests import servers
+from tests.apps import LiveApi, RunningApi, running_api
+from tests.apps import live_api as serve_api
+
+# Short tracebacks without local variables, as in production.
+configure_logs("error", process="tests")
+
+
+@pytest.fixture(scope="session")
+def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
+    """The suite's own PostgreSQL, Valkey and object store."""
+    embedded = EmbeddedServers(tmp_path_factory.mktemp("servers"), durable=False)
+    try:
+        yield embedded.start()
+    finally:
+        embedded.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated(addresses: Addresses) -> Addresses:
+    """The servers with the migrated template database on them."""
+    servers.migrate_template(addresses)
+    return addresses
+
+
+@pytest.fixture
+def database(migrated: Addresses) -> Iterator[servers.TestDatabase]:
+    """A database of this test alone."""
+    with servers.copied_database(migrated) as copy:
+        yield copy
+
+
+@pytest.fixture
+def settings(database: servers.TestDatabase, tmp_path: Path) -> Settings:
+    """Settings of an API process on this test's database."""
+    return database.settings(tmp_path)
+
+
+@pytest.fixture
+async def api(settings: Settings) -> AsyncIterator[RunningApi]:
+    """The API on this test's database."""
+    async with running_api(settings) as running:
+        yield running
+
+
+@pytest.fixture
+async def live_api(settings: Settings) -> AsyncIterator[LiveApi]:
+    """The API on a real port, for sockets and browsers."""
+    async with serve_api(settings) as running:
+        yield running

@@ -1,0 +1,268 @@
+"""The worker's loop with the mock engine, on real servers: from an enqueued batch to pictures and a settled ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import psycopg
+import pytest
+import socketio
+from PIL import Image
+
+from invokeai_saas.settings import Settings
+from invokeai_saas.storage.objects import open_object_store
+from invokeai_saas.worker.contract import ClaimedJob, JobContext, Outcome
+from invokeai_saas.worker.loop import Worker
+from invokeai_saas.worker.mock import MockEngine
+from tests.apps import RunningApi, Subject
+from tests.graphs import add_model, batch_body, seeds
+from tests.money import violations
+from tests.servers import TestDatabase
+from tests.waiting import eventually
+
+QUEUE = "/api/v1/queue/default"
+
+
+@pytest.fixture(autouse=True)
+def model(database: TestDatabase) -> dict[str, Any]:
+    return add_model(database)
+
+
+@asynccontextmanager
+async def working(settings: Settings, engine: Any = None, **changes: Any) -> AsyncIterator[Worker]:
+    """A worker in a thread. Its own `run` sets signal handlers, which only a main thread may."""
+    fast = settings.model_copy(update={"heartbeat_seconds": 0.1, "mock_step_seconds": 0.01, **changes})
+    worker = Worker(fast, engine or MockEngine(fast.mock_step_seconds))
+    thread = threading.Thread(target=worker.run_until_drained, daemon=True)
+    thread.start()
+    try:
+        yield worker
+    finally:
+        worker.drain()
+        await asyncio.to_thread(thread.join, 20)
+        assert not thread.is_alive()
+
+
+async def _enqueue(subject: Subject, **changes: Any) -> list[int]:
+    answer = await subject.post(f"{QUEUE}/enqueue_batch", json=batch_body(**changes))
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["item_ids"])
+
+
+async def _ended(subject: Subject, item: int) -> dict[str, Any]:
+    async def look() -> dict[str, Any] | None:
+        found: dict[str, Any] = (await subject.get(f"{QUEUE}/i/{item}")).json()
+        return found if found["status"] in ("completed", "failed", "canceled") else None
+
+    return await eventually(look)
+
+
+async def test_a_batch_becomes_pictures_and_a_settled_ledger(
+    api: RunningApi, settings: Settings, database: TestDatabase
+) -> None:
+    ada = await api.person("ada@example.com")
+    async with working(settings):
+        items = await _enqueue(ada, data=seeds(1, 2))
+        ended = [await _ended(ada, item) for item in items]
+    assert [item["status"] for item in ended] == ["completed", "completed"]
+    with psycopg.connect(database.url()) as connection:
+        rows = connection.execute("SELECT s3_key, s3_thumbnail_key, user_id FROM images").fetchall()
+        used = connection.execute("SELECT count(*), min(credits_consumed) FROM usage_records").fetchone()
+    assert used == (2, 1)
+    assert len(rows) == 2
+    for key, thumbnail, owner in rows:
+        assert owner == ada.user_id
+        assert key.startswith(f"users/{ada.user_id}/images/")
+        objects = open_object_store(settings)
+        picture = Image.open(io.BytesIO((await objects.get(key)).data))
+        assert (picture.format, picture.size) == ("PNG", (64, 64))
+        assert Image.open(io.BytesIO((await objects.get(thumbnail)).data)).format == "WEBP"
+    assert violations(database) == {}
+
+
+async def test_events_reach_their_person_in_order_and_nobody_else(
+    live_api: Any, settings: Settings, database: TestDatabase
+) -> None:
+    """Over real sockets: Ada's page hears of her job, Bob's hears nothing at all."""
+    ada, bob = await live_api.person("ada@example.com"), await live_api.person("bob@example.com")
+    heard: dict[str, list[tuple[str, dict[str, Any]]]] = {"ada": [], "bob": []}
+    async with (
+        _listening(live_api, ada, heard["ada"]),
+        _listening(live_api, bob, heard["bob"]),
+        working(settings),
+    ):
+        (item,) = await _enqueue(ada)
+        await _ended(ada, item)
+        await eventually(lambda: any(e == "credits_changed" for e, _ in heard["ada"]))
+    names = [name for name, _ in heard["ada"]]
+    assert names.count("invocation_progress") == 3
+    order = [n for n in names if n in ("batch_enqueued", "invocation_started", "invocation_complete")]
+    assert order == ["batch_enqueued", "invocation_started", "invocation_complete"]
+    statuses = [e["status"] for n, e in heard["ada"] if n == "queue_item_status_changed"]
+    assert statuses == ["in_progress", "completed"]
+    final = [e for n, e in heard["ada"] if n == "queue_item_status_changed"][-1]
+    assert final["queue_status"]["completed"] == final["batch_status"]["completed"] == 1
+    assert all(event["timestamp"] for _, event in heard["ada"])
+    assert heard["bob"] == []
+
+
+@asynccontextmanager
+async def _listening(
+    api: Any, subject: Subject, heard: list[tuple[str, dict[str, Any]]]
+) -> AsyncIterator[None]:
+    client = socketio.AsyncClient(reconnection=False)
+
+    async def hear(event: str, payload: dict[str, Any]) -> None:
+        heard.append((event, payload))
+
+    client.on("*", hear)
+    await client.connect(
+        api.url, auth={"token": subject.token}, socketio_path="/ws/socket.io", transports=["websocket"]
+    )
+    # Whatever queue a client names, it gets its own: Bob asks for everybody's.
+    await client.emit("subscribe_queue", {"queue_id": "default"})
+    try:
+        yield
+    finally:
+        await client.disconnect()
+
+
+@pytest.mark.parametrize("token", [None, "nonsense"])
+async def test_sockets_without_a_good_token_are_rejected(live_api: Any, token: str | None) -> None:
+    client = socketio.AsyncClient(reconnection=False)
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await client.connect(
+            live_api.url, auth={"token": token}, socketio_path="/ws/socket.io", transports=["websocket"]
+        )
+    with suppress(Exception):
+        await client.disconnect()
+
+
+async def test_cancel_stops_a_running_job_at_the_next_step(
+    api: RunningApi, settings: Settings, database: TestDatabase
+) -> None:
+    ada = await api.person("ada@example.com")
+    async with working(settings, MockEngine(30.0)):  # a step would take half a minute
+        (item,) = await _enqueue(ada)
+        await eventually(lambda: _status(ada, item, "in_progress"))
+        await ada.put(f"{QUEUE}/i/{item}/cancel")
+        ended = await _ended(ada, item)
+    assert ended["status"] == "canceled"
+    with psycopg.connect(database.url()) as connection:
+        charged = connection.execute("SELECT sum(credits_consumed) FROM usage_records").fetchone()
+    assert charged is not None
+    assert 1 <= charged[0] <= 5  # the seconds it ran
+    assert violations(database) == {}
+
+
+async def _status(subject: Subject, item: int, wanted: str) -> bool:
+    return bool((await subject.get(f"{QUEUE}/i/{item}")).json()["status"] == wanted)
+
+
+class _Engine:
+    """An engine of the test's own: real loop, real context, its run is a function."""
+
+    name = "test"
+
+    def __init__(self, run: Any) -> None:
+        self.run = run
+
+    def warm_up(self) -> None: ...
+
+    def loaded_models(self) -> list[str]:
+        return []
+
+
+async def test_an_engine_that_breaks_fails_the_job_unpaid_and_the_worker_lives(
+    api: RunningApi, settings: Settings, database: TestDatabase
+) -> None:
+    calls = iter([True, False])
+
+    def run(job: ClaimedJob, context: JobContext, cancel: threading.Event) -> Outcome:
+        if next(calls):
+            raise RuntimeError("secret detail")
+        return MockEngine(0.0).run(job, context, cancel)
+
+    ada = await api.person("ada@example.com")
+    async with working(settings, _Engine(run)):
+        broken = await _ended(ada, (await _enqueue(ada))[0])
+        good = await _ended(ada, (await _enqueue(ada))[0])
+    assert (broken["status"], good["status"]) == ("failed", "completed")
+    assert "secret" not in str(broken)
+    assert violations(database) == {}
+
+
+async def test_a_job_stops_when_its_credits_are_spent(
+    api: RunningApi, settings: Settings, database: TestDatabase
+) -> None:
+    ada = await api.person("ada@example.com")
+    (item,) = await _enqueue(ada)
+    with psycopg.connect(database.owner) as connection:  # all but the reservation is gone
+        connection.execute("UPDATE credits SET total_credits = reserved_credits")
+        connection.execute("ALTER TABLE credit_transactions DISABLE TRIGGER append_only")
+        connection.execute("UPDATE credit_transactions SET amount = (SELECT total_credits FROM credits)")
+        connection.execute("ALTER TABLE credit_allocations DISABLE TRIGGER append_only")
+        connection.execute("UPDATE credit_allocations SET amount = (SELECT total_credits FROM credits)")
+    async with working(settings, MockEngine(30.0)):
+        ended = await _ended(ada, item)
+    assert (ended["status"], ended["error_type"]) == ("canceled", "InsufficientCredits")
+    with psycopg.connect(database.url()) as connection:
+        left = connection.execute("SELECT total_credits - used_credits FROM credits").fetchone()
+    assert left == (0,)
+    assert violations(database) == {}
+
+
+async def test_a_draining_worker_hands_its_job_back_unharmed(
+    api: RunningApi, settings: Settings, database: TestDatabase
+) -> None:
+    ada = await api.person("ada@example.com")
+    (item,) = await _enqueue(ada)
+    async with working(settings, MockEngine(30.0), drain_seconds=0.2):
+        await eventually(lambda: _status(ada, item, "in_progress"))
+    assert await _status(ada, item, "pending")
+    async with working(settings):
+        assert (await _ended(ada, item))["status"] == "completed"
+    with psycopg.connect(database.url()) as connection:
+        attempts = connection.execute("SELECT outcome FROM job_attempts ORDER BY number").fetchall()
+    assert attempts == [("returned",), ("completed",)]
+    assert violations(database) == {}
+
+
+async def test_an_unknown_picture_fails_the_job(api: RunningApi, settings: Settings) -> None:
+    def run(job: ClaimedJob, context: JobContext, cancel: threading.Event) -> Outcome:
+        context.load_image("not-mine.png")
+        raise AssertionError("unreachable")
+
+    ada = await api.person("ada@example.com")
+    async with working(settings, _Engine(run)):
+        ended = await _ended(ada, (await _enqueue(ada))[0])
+    assert ended["status"] == "failed"
+
+
+async def test_a_job_reads_only_its_own_persons_pictures(
+    api: RunningApi, settings: Settings, database: TestDatabase
+) -> None:
+    ada, bob = await api.person("ada@example.com"), await api.person("bob@example.com")
+    async with working(settings):
+        await _ended(ada, (await _enqueue(ada))[0])
+    with psycopg.connect(database.url()) as connection:
+        row = connection.execute("SELECT image_name FROM images").fetchone()
+    assert row is not None
+    seen: dict[str, object] = {}
+
+    def run(job: ClaimedJob, context: JobContext, cancel: threading.Event) -> Outcome:
+        try:
+            seen[job.user_id] = context.load_image(row[0]).size
+        except Exception as error:
+            seen[job.user_id] = type(error).__name__
+        return Outcome("completed", "{}")
+
+    async with working(settings, _Engine(run)):
+        for person in (ada, bob):
+            await _ended(person, (await _enqueue(person))[0])
+    assert seen == {str(ada.user_id): (64, 64), str(bob.user_id): "NotFound"}
