@@ -108,8 +108,9 @@ async def live_api(settings: Settings) -> AsyncIterator[LiveApi]:
     """Serves the application with uvicorn on a free loopback port, in this process."""
     port = free_port()
     there = settings.model_copy(update={"port": port, "public_url": f"http://127.0.0.1:{port}"})
+    app = create_app(there)
     config = uvicorn.Config(
-        create_app(there),
+        app,
         host="127.0.0.1",
         port=port,
         log_level="error",
@@ -118,7 +119,7 @@ async def live_api(settings: Settings) -> AsyncIterator[LiveApi]:
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve())
-    running = LiveApi(config.app, there, [])
+    running = LiveApi(app, there, [])
     try:
         await eventually(lambda: server.started)
         yield running

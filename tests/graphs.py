@@ -11,7 +11,7 @@ from invokeai_saas.demo import text_to_image
 from tests.factories import insert
 from tests.servers import TestDatabase
 
-STARTER = {
+STARTER: dict[str, Any] = {
     "key": "7d8f4d2e-3c53-4f0e-9d53-58f3b2d2a001",
     "hash": "blake3:0000",
     "name": "Starter",

@@ -6,14 +6,16 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 _Seen = TypeVar("_Seen")
 
 
-async def eventually(
-    look: Callable[[], _Seen | Awaitable[_Seen | None] | None], seconds: float = 30.0
-) -> _Seen:
+@overload
+async def eventually(look: Callable[[], Awaitable[_Seen | None]], seconds: float = ...) -> _Seen: ...
+@overload
+async def eventually(look: Callable[[], _Seen | None], seconds: float = ...) -> _Seen: ...
+async def eventually(look: Callable[[], Any], seconds: float = 30.0) -> Any:
     """Looks until it sees something true, and answers it.
 
     Raises:
@@ -25,7 +27,7 @@ async def eventually(
         if inspect.isawaitable(seen):
             seen = await seen
         if seen:
-            return seen  # type: ignore[return-value]
+            return seen
         if time.monotonic() > deadline:
             raise AssertionError(f"not seen within {seconds} seconds")
         await asyncio.sleep(0.05)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -218,7 +219,7 @@ def _folder_state(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def scan(settings: Settings, environment: dict[str, str] | None = None) -> list[dict[str, object]]:
+def scan(settings: Settings, environment: dict[str, str] | None = None) -> list[dict[str, Any]]:
     """Records of the models below MODEL_DIR, as InvokeAI's probe in the engine's environment sees them.
 
     Raises:

@@ -191,11 +191,9 @@ def _environment(settings: Settings, plan: ChaosPlan) -> dict[str, str]:
 
 async def queue_everything(api: RunningApi, database: TestDatabase, plan: ChaosPlan) -> list[Subject]:
     """Each person queues their jobs, with credits enough for all of them."""
-    record = (
-        scan(api.settings.model_copy(update={"model_dir": ROOT / "models"}))[0]
-        if plan.engine != "mock"
-        else {}
-    )
+    record: dict[str, Any] = {}
+    if plan.engine != "mock":
+        record = scan(api.settings.model_copy(update={"model_dir": ROOT / "models"}))[0]
     model = add_model(database, **record)
     people = [await api.person(f"person-{number}@example.com") for number in range(plan.people)]
     with psycopg.connect(database.owner) as connection:

@@ -8,10 +8,10 @@ import weakref
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub.constants  # type: ignore[import-not-found]
+import huggingface_hub.constants
 import pytest
 from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import LocalEntryNotFoundError  # type: ignore[import-not-found]
+from huggingface_hub.errors import LocalEntryNotFoundError
 from invokeai.app.services.config import InvokeAIAppConfig
 
 from invokeai_saas.worker.contract import Engine, ModelRecord, Outcome

@@ -8,7 +8,7 @@ import threading
 import traceback
 from pathlib import Path
 
-import pyparsing  # type: ignore[import-not-found]
+import pyparsing
 import torch
 from invokeai.app.services.session_processor.session_processor_default import DefaultSessionRunner
 from invokeai.app.services.session_queue.session_queue_common import SessionQueueItem

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub.constants  # type: ignore[import-not-found]
+import huggingface_hub.constants
 from diffusers import DiffusionPipeline
 from invokeai.app.invocations.baseinvocation import BaseInvocation
 from invokeai.app.invocations.fields import MetadataField
