@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from invokeai_saas.billing.endpoints import router as billing_router
 from invokeai_saas.catalog.endpoints import router as catalog_router
 from invokeai_saas.credits.endpoints import router as credits_router
+from invokeai_saas.bodylimit import BodyLimitMiddleware
 from invokeai_saas.errors import ServiceError
 from invokeai_saas.gallery.board_endpoints import router as boards_router
 from invokeai_saas.gallery.endpoints import router as images_router
@@ -88,6 +89,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)
     app.add_middleware(RequestMiddleware)
     combined: ASGIApp = socketio.ASGIApp(sockets, other_asgi_app=app, socketio_path=SOCKET_PATH)
     return combined

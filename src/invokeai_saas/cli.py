@@ -190,6 +190,18 @@ def probe_models(folder: Path) -> None:
     sys.stdout.flush()
 
 
+@models.command("sheet")
+def sheet_of_models(
+    prompts: Annotated[Path, typer.Argument(help="A text file, one prompt a line.")],
+    output: Annotated[Path, typer.Argument(help="The PNG to write.")],
+) -> None:
+    """Draws each prompt with the first Stable Diffusion 1 model on offer, through a worker of its own."""
+    from invokeai_saas.sheet import make_sheet
+
+    lines = [line.strip() for line in prompts.read_text().splitlines() if line.strip()]
+    make_sheet(get_settings(), lines, output, out)
+
+
 @page.command("install")
 def install_page(source: Path) -> None:
     """Takes InvokeAI's page out of its wheel, or out of an installed package's folder."""

@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     max_attempts: int = 3
     max_batch_jobs: int = 500  # jobs that one enqueue_batch may make
     max_pending_jobs: int = 2000  # jobs that one person may have waiting
-    max_graph_bytes: int = 2 * MEBIBYTE
+    max_body_bytes: int = 8 * MEBIBYTE  # of any request
     max_prompt_chars: int = 20_000
     requests_per_minute: int = 300  # a person
     enqueues_per_minute: int = 60
@@ -81,7 +81,9 @@ class Settings(BaseSettings):
     worker_engine: Literal["invokeai", "mock"] = "invokeai"
     worker_tiers: str = "basic"  # comma-separated tiers this worker serves
     model_dir: Path = Path("models")
-    drain_seconds: float = 90.0  # a running job may finish in this time before it is handed back (spot notice: 120)
+    drain_seconds: float = (
+        90.0  # a running job may finish in this time before it is handed back (spot notice: 120)
+    )
     engine_python: Path = Path(sys.prefix).parent / ".venv-engine" / "bin" / "python"
     mock_step_seconds: float = Field(default=0.02, ge=0)
 

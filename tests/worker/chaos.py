@@ -79,7 +79,7 @@ class Chaos:
         self._database = database
         self._plan = plan
         self._random = random.Random(plan.seed)
-        self._environment = _environment(settings, plan)
+        self._environment = process_environment(settings, plan)
         self._logs = settings.data_dir / "chaos"
         self._logs.mkdir(parents=True, exist_ok=True)
         self._workers: list[subprocess.Popen[bytes]] = []
@@ -167,7 +167,8 @@ class Chaos:
         report.violations = violations(self._database)
 
 
-def _environment(settings: Settings, plan: ChaosPlan) -> dict[str, str]:
+def process_environment(settings: Settings, plan: ChaosPlan) -> dict[str, str]:
+    """The environment of a worker or scheduler of the test's own."""
     chosen = {
         "DATABASE_WORKER_URL": settings.database_worker_url.get_secret_value(),
         "REDIS_URL": settings.redis_url.get_secret_value(),

@@ -1,0 +1,1 @@
+"""Makes the starter model from published packages of pictures: data, tokenizer, training, export."""
