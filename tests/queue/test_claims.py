@@ -134,6 +134,22 @@ def test_who_returns_after_a_pause_does_not_catch_up(database: TestDatabase, cla
     assert 4 <= order.count(ada) <= 6
 
 
+def test_the_clock_does_not_go_back_when_nobody_is_active(database: TestDatabase, claims: Claims) -> None:
+    """Ada used an idle machine for long; Bob, who comes later, gets no more than his share from then on."""
+    ada, bob = make_person(database), make_person(database)
+    queue_jobs(database, ada, 60)
+    for _ in range(60):
+        claims.finish(claim(claims).attempt_id, "completed", 5, None)
+    queue_jobs(database, bob, 20)
+    queue_jobs(database, ada, 20)
+    order = []
+    for _ in range(10):
+        found = claim(claims)
+        order.append(found.user_id)
+        claims.finish(found.attempt_id, "completed", 5, None)
+    assert 4 <= order.count(ada) <= 6
+
+
 def test_priority_then_age(database: TestDatabase, claims: Claims) -> None:
     ada = make_person(database)
     first, second = queue_jobs(database, ada, 2)
@@ -232,6 +248,20 @@ def test_a_retry_overwrites_its_picture(database: TestDatabase, claims: Claims) 
         expire_leases(database)
         claims.reap(3)
     assert one(database, "SELECT count(*) FROM images") == 1
+
+
+@pytest.mark.parametrize("board", ["nope", "6f1a2c00-0000-4000-8000-000000000000"])
+def test_a_board_that_is_nobodys_is_left_out(database: TestDatabase, claims: Claims, board: str) -> None:
+    ada = make_person(database)
+    queue_jobs(database, ada)
+    found = claim(claims)
+    image = {"image_name": "x.png", "image_origin": "internal", "image_category": "general", "width": 1, "height": 1,
+             "is_intermediate": False, "s3_key": "k", "s3_thumbnail_key": "t", "file_size_bytes": 1,
+             "board_id": board}  # fmt: skip
+    assert claims.record_image(found.attempt_id, image, {"a": "x\0y"}, None, None) is True
+    assert one(database, "SELECT metadata ->> 'a' FROM images") == "xy"
+    assert one(database, "SELECT count(*) FROM board_images") == 0
+    assert claims.finish(found.attempt_id, "completed", 1, {"results": "x\0y"}).accepted
 
 
 def test_a_job_longer_than_its_reservation_draws_on_what_is_left_then_stops(

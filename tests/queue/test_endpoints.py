@@ -93,7 +93,7 @@ def _broken(change: str) -> dict[str, Any]:
             body["batch"]["runs"] = 10_000
         case "endless product":
             body["batch"]["data"] = seeds(*range(500)) * 1
-            body["batch"]["runs"] = 10**12
+            body["batch"]["runs"] = 10**6
         case "wrong value type":
             body["batch"]["data"] = [[{"node_path": "noise", "field_name": "seed", "items": ["seven"]}]]
         case "value for no node":
@@ -117,6 +117,12 @@ def _broken(change: str) -> dict[str, Any]:
             nodes["noise"]["id"] = "other"
         case "no runs":
             body["batch"]["runs"] = 0
+        case "NUL in a prompt":
+            nodes["positive"]["prompt"] = "a\0b"
+        case "endless node id":
+            nodes["n" * 300] = {"id": "n" * 300, "type": "add"}
+        case "NUL in the workflow":
+            body["batch"]["workflow"] = {"name": "a\0b"}
     return body
 
 
@@ -149,6 +155,9 @@ def _edge(source: str, output: str, target: str, field: str) -> dict[str, Any]:
         ("no nodes", "invalid_input", "nodes"),
         ("id mismatch", "invalid_input", "noise"),
         ("no runs", "invalid_input", "runs"),
+        ("NUL in a prompt", "text_too_long", "prompt"),
+        ("endless node id", "invalid_input", "n" * 255),
+        ("NUL in the workflow", "invalid_input", "workflow"),
     ],
 )
 async def test_bad_batches_are_refused_by_field_and_leave_nothing(
@@ -261,6 +270,12 @@ async def test_cancel_clear_retry_and_prune(api: RunningApi, database: TestDatab
     assert (await ada.put(f"{QUEUE}/clear")).json() == {"deleted": 1}
     assert (await ada.get(f"{QUEUE}/item_ids")).json()["item_ids"] == []
     assert violations(database) == {}
+
+
+async def test_a_million_runs_of_nothing_take_no_time(api: RunningApi) -> None:
+    ada = await api.person("ada@example.com")
+    body = await _enqueue(ada, data=[[]], runs=1_000_000)
+    assert (body["enqueued"], body["item_ids"]) == (0, [])
 
 
 async def test_enqueues_are_limited_per_minute(settings: Settings, database: TestDatabase) -> None:

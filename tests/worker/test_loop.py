@@ -197,6 +197,28 @@ async def test_an_engine_that_breaks_fails_the_job_unpaid_and_the_worker_lives(
     assert violations(database) == {}
 
 
+async def test_a_picture_that_cannot_be_stored_fails_its_job_and_not_the_worker(
+    api: RunningApi, settings: Settings, database: TestDatabase
+) -> None:
+    calls = iter([True, False])
+
+    def run(job: ClaimedJob, context: JobContext, cancel: threading.Event) -> Outcome:
+        if next(calls):
+            context.save_image(
+                Image.new("F", (8, 8)), image_name="x.png", node_id="n", session_id=None, image_origin="internal",
+                image_category="general", is_intermediate=False, board_id=None, metadata=None, workflow=None,
+                graph=None,
+            )  # fmt: skip
+        return Outcome("completed", "{}")
+
+    ada = await api.person("ada@example.com")
+    async with working(settings, _Engine(run)):
+        broken = await _ended(ada, (await _enqueue(ada))[0])
+        good = await _ended(ada, (await _enqueue(ada))[0])
+    assert (broken["status"], good["status"]) == ("failed", "completed")
+    assert violations(database) == {}
+
+
 async def test_a_job_stops_when_its_credits_are_spent(
     api: RunningApi, settings: Settings, database: TestDatabase
 ) -> None:

@@ -34,6 +34,7 @@ class Image(Base):
             text("starred DESC"),
             text("created_at DESC"),
             text("image_name DESC"),
+            postgresql_include=["image_category"],  # so that a list of names is read from the index alone
             postgresql_where=text("NOT is_intermediate"),
         ),
         Index("ix_images_user_id_item_id", "user_id", "item_id"),

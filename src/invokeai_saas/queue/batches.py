@@ -47,7 +47,7 @@ class Batch(BaseModel):
     data: list[list[BatchDatum]] | None = None
     graph: dict[str, Any]
     workflow: dict[str, Any] | None = None
-    runs: int = Field(default=1, ge=1)
+    runs: int = Field(default=1, ge=1, le=1_000_000)
 
 
 class EnqueueRequest(BaseModel):
@@ -110,6 +110,8 @@ def count_jobs(batch: Batch) -> int:
 
 def expand(batch: Batch) -> Iterator[list[FieldValue]]:
     """The field values of each job, in order. The batch must have passed `check_data`."""
+    if not count_jobs(batch):
+        return
     groups = [
         [
             [

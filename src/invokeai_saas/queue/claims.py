@@ -6,6 +6,7 @@ for reading what the job in hand may read, in that job's tenant context.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,6 +62,11 @@ class Reaped(NamedTuple):
     status_sequence: int
     batch_id: UUID
     dropped_keys: list[str]
+
+
+def _jsonb(value: object) -> Jsonb | None:
+    """JSON for the database, which cannot hold the NUL character: it is left out of texts."""
+    return None if value is None else Jsonb(value, dumps=lambda v: json.dumps(v).replace("\\u0000", ""))
 
 
 class Claims:
@@ -154,7 +160,7 @@ class Claims:
         """
         row = self._row(
             "SELECT * FROM queue_finish(%s, %s, %s, %s, %s, %s, %s)",
-            [attempt, outcome, round(Decimal(seconds), 3), Jsonb(session) if session else None, *error],
+            [attempt, outcome, round(Decimal(seconds), 3), _jsonb(session or None), *error],
         )
         assert row is not None
         return Finished(**row)
@@ -178,9 +184,9 @@ class Claims:
         graph: dict[str, Any] | None,
     ) -> bool:
         """Writes a picture's row under the attempt's fence; false when another attempt has taken over."""
-        parts = [Jsonb(part) if part is not None else None for part in (metadata, workflow, graph)]
+        parts = [_jsonb(part) for part in (metadata, workflow, graph)]
         row = self._row(
-            "SELECT gallery_record_image(%s, %s, %s, %s, %s) AS done", [attempt, Jsonb(image), *parts]
+            "SELECT gallery_record_image(%s, %s, %s, %s, %s) AS done", [attempt, _jsonb(image), *parts]
         )
         return bool(row and row["done"])
 

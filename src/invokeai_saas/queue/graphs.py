@@ -7,14 +7,15 @@ cycles, nothing required left open. What only a run can show (a picture that is 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from invokeai_saas.errors import InvalidInput, NotInPlan
 from invokeai_saas.queue.batches import Batch, BatchItem, ImageRef
-from invokeai_saas.queue.fieldtypes import ANY, FieldType, compatible, element_type
+from invokeai_saas.queue.collections import CollectionCheck
+from invokeai_saas.queue.fieldtypes import compatible
+from invokeai_saas.queue.jsonwalk import text_problem
 from invokeai_saas.queue.nodetypes import NodeType, NodeTypes
 
 _GRAPH = ("batch", "graph")
@@ -68,13 +69,12 @@ class GraphCheck:
         edges = [self._edge(number, edge) for number, edge in enumerate(_edges(graph))]
         for edge in edges:
             _check_ends(edge, types)
-        _check_acyclic(nodes, edges)
+        order = _order(nodes, edges)
         _check_joints(edges, types)
         for edge in edges:
             _check_types(edge, types)
         _check_required(nodes, types, edges)
-        _check_iterators(types, edges)
-        _check_collectors(types, edges)
+        CollectionCheck(types, edges, order).check()
         stored = {
             "id": str(graph.get("id") or "graph")[:255],
             "nodes": nodes,
@@ -89,7 +89,9 @@ class GraphCheck:
         return CheckedGraph(stored, nodes, types, edges)
 
     def _type_of(self, node_id: str, node: object) -> NodeType:
-        place = (*_GRAPH, "nodes", node_id)
+        place = (*_GRAPH, "nodes", node_id[:255])
+        if len(node_id) > 255 or not node_id.isprintable():
+            raise InvalidInput(place, "A node's id is 1 to 255 printable characters.")
         if not isinstance(node, dict) or not isinstance(node.get("type"), str):
             raise InvalidInput(place, "Every node needs a type.")
         if node.get("id") != node_id:
@@ -107,11 +109,10 @@ class GraphCheck:
         for field, value in node.items():
             if value is None:
                 continue
-            place = (*_GRAPH, "nodes", node_id, field)
-            if len(field) > 255 or self._longest_text(value) > self._max_text:
-                raise InvalidInput(
-                    place, f"Text may be {self._max_text} characters long.", code="text_too_long"
-                )
+            place = (*_GRAPH, "nodes", node_id, field[:255])
+            wrong_text = text_problem([field, value], self._max_text)
+            if wrong_text:
+                raise InvalidInput(place, wrong_text, code="text_too_long")
             if field not in kind.properties:
                 if kind.takes_extra_fields:
                     kept[field] = value
@@ -121,15 +122,6 @@ class GraphCheck:
                 raise InvalidInput(place, problem)
             kept[field] = value
         return kept
-
-    def _longest_text(self, value: object) -> int:
-        if isinstance(value, str):
-            return len(value)
-        if isinstance(value, dict):
-            return max((self._longest_text(v) for v in value.values()), default=0)
-        if isinstance(value, list):
-            return max((self._longest_text(v) for v in value), default=0)
-        return 0
 
     @staticmethod
     def _edge(number: int, edge: object) -> Edge:
@@ -161,9 +153,8 @@ class GraphCheck:
                 )
             for item in datum.items:
                 value = plain(item)
-                problem = self._types.value_error(kind, datum.field_name, value)
-                if self._longest_text(value) > self._max_text:
-                    problem = f"Text may be {self._max_text} characters long."
+                problem = text_problem(value, self._max_text)
+                problem = problem or self._types.value_error(kind, datum.field_name, value)
                 if problem:
                     raise InvalidInput(("batch", "data", datum.node_path, datum.field_name), problem)
 
@@ -197,12 +188,13 @@ def _check_ends(edge: Edge, types: dict[str, NodeType]) -> None:
         )
 
 
-def _check_acyclic(nodes: dict[str, dict[str, Any]], edges: list[Edge]) -> None:
+def _order(nodes: dict[str, dict[str, Any]], edges: list[Edge]) -> list[str]:
+    """Node ids, sources before targets. Raises InvalidInput (code `cyclic_graph`) when there is no such order."""
     sorter: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(nodes, ()))
     for edge in edges:
         sorter.add(edge.target, edge.source)
     try:
-        sorter.prepare()
+        return list(sorter.static_order())
     except CycleError as error:
         raise InvalidInput(_GRAPH, "Graph contains cycles", code="cyclic_graph") from error
 
@@ -232,67 +224,3 @@ def _check_required(nodes: dict[str, dict[str, Any]], types: dict[str, NodeType]
             given = field in nodes[node_id] and kind.accepts_value(field)
             if not given and (node_id, field) not in joined:
                 raise InvalidInput((*_GRAPH, "nodes", node_id, field), "This field is required.")
-
-
-def _inputs(node_id: str, field: str, edges: list[Edge]) -> list[Edge]:
-    return [e for e in edges if e.target == node_id and e.input == field]
-
-
-def _consumers(
-    node_id: str, types: dict[str, NodeType], edges: list[Edge]
-) -> Iterator[tuple[Edge, FieldType]]:
-    for edge in edges:
-        if edge.source == node_id and types[edge.target].name not in ("iterate", "collect"):
-            yield edge, types[edge.target].inputs[edge.input]
-
-
-def _elements(edge: Edge, types: dict[str, NodeType], edges: list[Edge]) -> list[FieldType]:
-    """Types of the elements that an edge brings into a `collection`."""
-    if types[edge.source].name == "collect":
-        return _collected(edge.source, types, edges)
-    if types[edge.source].name == "iterate":
-        return [ANY]
-    element = element_type(types[edge.source].outputs[edge.output])
-    if element is None:
-        raise InvalidInput(_GRAPH, f"A collection is needed here ({edge})")
-    return [element]
-
-
-def _collected(node_id: str, types: dict[str, NodeType], edges: list[Edge]) -> list[FieldType]:
-    found: list[FieldType] = []
-    for edge in _inputs(node_id, "item", edges):
-        if types[edge.source].name == "iterate":
-            for into in _inputs(edge.source, "collection", edges):
-                found += _elements(into, types, edges)
-        else:
-            found.append(types[edge.source].outputs[edge.output])
-    for edge in _inputs(node_id, "collection", edges):
-        found += _elements(edge, types, edges)
-    return found
-
-
-def _check_iterators(types: dict[str, NodeType], edges: list[Edge]) -> None:
-    for node_id in (n for n, kind in types.items() if kind.name == "iterate"):
-        into = _inputs(node_id, "collection", edges)
-        if len(into) != 1:
-            raise InvalidInput(_GRAPH, f"Invalid iterator node ({node_id}): it needs exactly one collection")
-        elements = _elements(into[0], types, edges)
-        for edge, wanted in _consumers(node_id, types, edges):
-            if edge.output == "item" and not all(compatible(e, wanted) for e in elements):
-                raise InvalidInput(_GRAPH, f"Invalid iterator node ({node_id}): its items do not fit {edge}")
-
-
-def _check_collectors(types: dict[str, NodeType], edges: list[Edge]) -> None:
-    for node_id in (n for n, kind in types.items() if kind.name == "collect"):
-        elements = [e - {"null"} for e in _collected(node_id, types, edges)]
-        if not elements:
-            raise InvalidInput(_GRAPH, f"Invalid collector node ({node_id}): it collects nothing")
-        known = {e for e in elements if e != ANY}
-        if len(known) > 1 and not any(all(compatible(e, root) for e in known) for root in known):
-            raise InvalidInput(
-                _GRAPH, f"Invalid collector node ({node_id}): its items are of different types"
-            )
-        for edge, wanted in _consumers(node_id, types, edges):
-            inner = element_type(wanted)
-            if inner is None or not all(compatible(e, inner) for e in known):
-                raise InvalidInput(_GRAPH, f"Invalid collector node ({node_id}): its items do not fit {edge}")

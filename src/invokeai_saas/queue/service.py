@@ -28,6 +28,7 @@ from invokeai_saas.queue.batches import (
 )
 from invokeai_saas.queue.graphs import CheckedGraph, GraphCheck
 from invokeai_saas.queue.items import QUEUE_ID, item, summary
+from invokeai_saas.queue.jsonwalk import text_problem
 from invokeai_saas.queue.schemas import Counts, Item, ItemSummary, QueueAndProcessorStatus, QueueStatus
 from invokeai_saas.queue.tables import Batch as BatchRow
 from invokeai_saas.queue.work import describe, model_keys
@@ -48,6 +49,9 @@ async def enqueue(shared: Services, db: WriteSession, request: EnqueueRequest) -
     batch, settings = request.batch, shared.settings
     checker = GraphCheck(shared.node_types, settings.max_prompt_chars)
     graph = checker.check(batch.graph)
+    wrong_text = text_problem([batch.workflow, batch.origin, batch.destination], settings.max_body_bytes)
+    if wrong_text:
+        raise InvalidInput(("batch", "workflow"), wrong_text)
     check_data(batch)
     requested = count_jobs(batch)
     if requested > settings.max_batch_jobs:

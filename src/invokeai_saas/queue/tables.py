@@ -134,11 +134,12 @@ class Lane(Base):
     __table_args__ = (
         CheckConstraint("pending >= 0 AND running >= 0", name="counts"),
         Index(
-            "ix_queue_lanes_runnable",
+            "ix_queue_lanes_active",
             "tier",
             "virtual_time",
-            postgresql_where=text("pending > 0 AND (max_running IS NULL OR running < max_running)"),
+            postgresql_where=text("pending > 0 OR running > 0"),
         ),
+        Index("ix_queue_lanes_clock", "tier", "virtual_time"),
         Index("ix_queue_lanes_user_id", "user_id"),
     )
 

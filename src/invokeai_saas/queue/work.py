@@ -7,6 +7,7 @@ from typing import Any
 
 from invokeai_saas.credits.estimate import Work
 from invokeai_saas.queue.graphs import CheckedGraph
+from invokeai_saas.queue.jsonwalk import walk
 
 _MODEL_KEYS = {"key", "hash", "name", "base", "type"}
 # Metadata repeats the models for the record; naming one there does not load it.
@@ -14,15 +15,7 @@ _ONLY_TELLS = {"core_metadata", "metadata", "metadata_item"}
 
 
 def _identifiers(value: object) -> Iterable[dict[str, Any]]:
-    if isinstance(value, dict):
-        if value.keys() >= _MODEL_KEYS:
-            yield value
-            return
-        for part in value.values():
-            yield from _identifiers(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _identifiers(part)
+    return (part for part in walk(value) if isinstance(part, dict) and part.keys() >= _MODEL_KEYS)
 
 
 def model_keys(graph: CheckedGraph) -> dict[str, tuple[str, str]]:

@@ -131,9 +131,16 @@ class Worker:
             with lease:
                 outcome, seconds = self._run_engine(claim, lease)
                 self._settle(claim, lease, outcome, seconds)
-        except (Unavailable, AttemptSuperseded) as error:
+        except AttemptSuperseded:
+            log.warning("attempt_superseded")
+        except Unavailable as error:
             log.warning("attempt_abandoned", error=repr(error))
             self._hand_back(claim)
+            self._draining.wait(_BACK_OFF_SECONDS)
+        except Exception as error:
+            # Whatever a job brings about ends that job, unpaid, and never the worker.
+            log.error("attempt_failed", exc_info=error)
+            self._fail(claim)
         finally:
             self._lease = None
             structlog.contextvars.unbind_contextvars("job", "attempt", "tenant")
@@ -190,6 +197,13 @@ class Worker:
             self._pool.submit(self._objects.delete_sync, finished.dropped_keys)
         self._announce(claim)
         self._events.emit(str(claim.user_id), "credits_changed", {})
+
+    def _fail(self, claim: Claim) -> None:
+        message = "This could not be finished. Nothing was charged; please try again."
+        self._insist(
+            lambda: self._claims.finish(claim.attempt_id, "failed", 0, None, ("InternalError", message, None))
+        )
+        self._announce(claim)
 
     def _hand_back(self, claim: Claim) -> None:
         if self._insist(lambda: self._claims.hand_back(claim.attempt_id)):

@@ -160,7 +160,7 @@ CREATE TABLE images (
     CONSTRAINT uq_images_user_id_image_name UNIQUE (user_id, image_name),
     CONSTRAINT fk_images_user_id FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
 );
-CREATE INDEX ix_images_gallery ON images (user_id, starred DESC, created_at DESC, image_name DESC) WHERE NOT is_intermediate;
+CREATE INDEX ix_images_gallery ON images (user_id, starred DESC, created_at DESC, image_name DESC) INCLUDE (image_category) WHERE NOT is_intermediate;
 CREATE INDEX ix_images_user_id_item_id ON images (user_id, item_id);
 CREATE TABLE job_batches (
     user_id UUID NOT NULL,
@@ -211,7 +211,8 @@ CREATE TABLE queue_lanes (
     CONSTRAINT fk_queue_lanes_tier FOREIGN KEY(tier) REFERENCES gpu_tiers (tier) ON DELETE RESTRICT,
     CONSTRAINT fk_queue_lanes_user_id FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
 );
-CREATE INDEX ix_queue_lanes_runnable ON queue_lanes (tier, virtual_time) WHERE pending > 0 AND (max_running IS NULL OR running < max_running);
+CREATE INDEX ix_queue_lanes_active ON queue_lanes (tier, virtual_time) WHERE pending > 0 OR running > 0;
+CREATE INDEX ix_queue_lanes_clock ON queue_lanes (tier, virtual_time);
 CREATE INDEX ix_queue_lanes_user_id ON queue_lanes (user_id);
 CREATE TABLE subscription_plans (
     id UUID DEFAULT gen_random_uuid() NOT NULL,

@@ -13,14 +13,16 @@ CREATE FUNCTION _queue_lock_lane(p_tier text, p_user uuid) RETURNS void LANGUAGE
     SELECT 1 FROM queue_lanes WHERE tier = p_tier AND user_id = p_user FOR UPDATE
 $$;
 
--- Adds waiting jobs to a lane. Who returns after a pause starts at the least active virtual time, not at an old one.
+-- Adds waiting jobs to a lane. Who returns after a pause starts at the least active virtual time, not at an old one;
+-- when nobody is active the clock stands where it stood: at the greatest virtual time there is.
 CREATE FUNCTION _queue_join_lane(p_tier text, p_user uuid, p_lanes integer, p_jobs integer)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_least double precision;
 BEGIN
-    SELECT coalesce(min(virtual_time), 0) INTO v_least FROM queue_lanes
-    WHERE tier = p_tier AND (pending > 0 OR running > 0);
+    SELECT coalesce(
+        (SELECT min(virtual_time) FROM queue_lanes WHERE tier = p_tier AND (pending > 0 OR running > 0)),
+        (SELECT max(virtual_time) FROM queue_lanes WHERE tier = p_tier), 0) INTO v_least;
     INSERT INTO queue_lanes AS l (tier, user_id, pending, max_running, weight, virtual_time)
     VALUES (p_tier, p_user, p_jobs, p_lanes, least(coalesce(p_lanes, 8), 8), v_least)
     ON CONFLICT (tier, user_id) DO UPDATE SET
@@ -394,7 +396,6 @@ RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_t
 DECLARE
     v_user uuid;
     v_item bigint;
-    v_board uuid := (p_image ->> 'board_id')::uuid;
 BEGIN
     SELECT q.user_id, q.item_id INTO v_user, v_item
     FROM job_attempts a JOIN session_queue q ON q.item_id = a.item_id
@@ -413,7 +414,7 @@ BEGIN
     WHERE i.user_id = v_user AND i.item_id = v_item;
     INSERT INTO board_images (user_id, image_name, board_id)
     SELECT v_user, p_image ->> 'image_name', b.board_id FROM boards b
-    WHERE b.user_id = v_user AND b.board_id = v_board
+    WHERE b.user_id = v_user AND b.board_id::text = p_image ->> 'board_id'  -- a text: it may be anything
     ON CONFLICT (user_id, image_name) DO NOTHING;
     RETURN true;
 END $$;
