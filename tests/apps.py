@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from invokeai_saas.api import create_app
 from invokeai_saas.demo import free_port
+from invokeai_saas.serving import server_options
 from invokeai_saas.settings import Settings
 from tests.waiting import eventually
 
@@ -109,15 +110,7 @@ async def live_api(settings: Settings) -> AsyncIterator[LiveApi]:
     port = free_port()
     there = settings.model_copy(update={"port": port, "public_url": f"http://127.0.0.1:{port}"})
     app = create_app(there)
-    config = uvicorn.Config(
-        app,
-        host="127.0.0.1",
-        port=port,
-        log_level="error",
-        access_log=False,
-        ws="websockets-sansio",
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(uvicorn.Config(app, **server_options(there) | {"log_level": "error"}))
     serving = asyncio.create_task(server._serve())
     running = LiveApi(app, there, [])
     try:

@@ -98,7 +98,16 @@ def _fill(connection: psycopg.Connection[Any], user_id: UUID) -> None:
         connection, "session_queue", **mine, item_id=job, batch_id=batch, session_id=uuid4(), tier="basic",
         estimate=5, name_key=b"k" * 32,
     )  # fmt: skip
-    insert(connection, "job_attempts", **mine, item_id=job, number=1, worker_id="w", lease_until=now)
+    insert(
+        connection,
+        "job_attempts",
+        **mine,
+        item_id=job,
+        number=1,
+        worker_id="w",
+        lane_charge=1,
+        lease_until=now,
+    )
     insert(connection, "queue_lanes", **mine, tier="basic")
     insert(connection, "credit_reservations", **mine, id=reservation, item_id=job, amount=5)
     insert(connection, "credit_holds", **mine, reservation_id=reservation, credit_id=credit[0], amount=5)

@@ -55,10 +55,11 @@ class TestDatabase:
             "s3_endpoint_url": self.addresses.s3_endpoint,
             "aws_access_key_id": SecretStr(self.addresses.s3_access_key),
             "aws_secret_access_key": SecretStr(self.addresses.s3_secret_key),
-            "media_signing_key": SecretStr("media-key-of-the-suite"),
+            "media_signing_key": SecretStr("media-key-of-the-suite-of-32-bytes-or-more"),
             "writer_pool_size": 5,
             "reader_pool_size": 5,
             "login_attempts_per_minute": 10_000,
+            "sign_ups_per_hour": 10_000,
             "requests_per_minute": 1_000_000,
             "enqueues_per_minute": 1_000_000,
         }

@@ -7,7 +7,15 @@ import sys
 
 import pytest
 
-FORBIDDEN = ("torch", "torchvision", "invokeai", "diffusers", "transformers", "numpy", "invokeai_saas.worker.engine")
+FORBIDDEN = (
+    "torch",
+    "torchvision",
+    "invokeai",
+    "diffusers",
+    "transformers",
+    "numpy",
+    "invokeai_saas.worker.engine",
+)
 
 
 def _loaded_after(statement: str) -> set[str]:

@@ -39,7 +39,7 @@ ROUTES = {
     "/api/v1/images/i/{image_name}/thumbnail": MISSING,
     "/api/v1/images/i/{image_name}/urls": MISSING,
     "/api/v1/images/i/{image_name}/workflow": MISSING,
-    "/api/v1/model_relationships/i/{model_key}": OTHER,  # empty for every key: relationships are not kept
+    "/api/v1/model_relationships/i/{model_key}": OTHER,  # tests/catalog: unknown keys are 404, the rest empty
     "/api/v1/queue/{queue_id}/b/{batch_id}/status": ZERO,
     "/api/v1/queue/{queue_id}/cancel_all_except_current": OWN,
     "/api/v1/queue/{queue_id}/cancel_by_batch_ids": OWN,
@@ -82,7 +82,7 @@ def _routes() -> dict[str, set[str]]:
     for router in _routers():
         for route in router.routes:
             if isinstance(route, APIRoute) and "{" in route.path:
-                found.setdefault(route.path, set()).update(route.methods)
+                found.setdefault(route.path, set()).update(route.methods or ())
     return found
 
 

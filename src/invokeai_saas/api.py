@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from importlib.metadata import version as installed_version
 
 import socketio
 import structlog
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
 from invokeai_saas.billing.endpoints import router as billing_router
+from invokeai_saas.bodylimit import BodyLimitMiddleware
 from invokeai_saas.catalog.endpoints import router as catalog_router
 from invokeai_saas.credits.endpoints import router as credits_router
-from invokeai_saas.bodylimit import BodyLimitMiddleware
 from invokeai_saas.errors import ServiceError
 from invokeai_saas.gallery.board_endpoints import router as boards_router
 from invokeai_saas.gallery.endpoints import router as images_router
@@ -28,7 +31,7 @@ from invokeai_saas.portal.endpoints import router as portal_router
 from invokeai_saas.queue.endpoints import router as queue_router
 from invokeai_saas.realtime.publisher import Publisher
 from invokeai_saas.realtime.rooms import SOCKET_PATH
-from invokeai_saas.realtime.server import attach_handlers, make_server
+from invokeai_saas.realtime.server import Sockets, make_server
 from invokeai_saas.services import open_services
 from invokeai_saas.settings import Settings, get_settings
 from invokeai_saas.storage.endpoints import router as media_router
@@ -73,8 +76,12 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_services(settings, Publisher(sockets)) as services:
             app.state.services = services
-            attach_handlers(sockets, services)
-            yield
+            watching = asyncio.create_task(Sockets(sockets, services).watch())
+            try:
+                yield
+            finally:
+                watching.cancel()
+                await asyncio.wait([watching])
 
     app = FastAPI(
         title="InvokeAI SaaS",
@@ -88,7 +95,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         app.include_router(router)
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(HTTPException, _http_error)
     app.add_middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)
     app.add_middleware(RequestMiddleware)
     combined: ASGIApp = socketio.ASGIApp(sockets, other_asgi_app=app, socketio_path=SOCKET_PATH)
@@ -104,18 +111,21 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     """422 with FastAPI's list under `detail`, less the rejected input itself: it may be a megabyte, or a password."""
     assert isinstance(error, RequestValidationError)
     entries = [
-        {"loc": [str(part) for part in e["loc"]], "msg": e["msg"], "type": e["type"]}
+        {"loc": [_whole(str(part)) for part in e["loc"]], "msg": _whole(e["msg"]), "type": e["type"]}
         for e in error.errors()[:20]
     ]
     return JSONResponse({"detail": entries, "code": "invalid_input"}, status_code=422)
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    log.error("request_failed", path=request.url.path, exc_info=error)
+def _whole(text: str) -> str:
+    """Text without half characters: a message may quote what a stranger wrote."""
+    return text.encode(errors="replace").decode()
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    """The framework's own refusals (a body it cannot parse, a method it lacks), with a code like all others."""
+    assert isinstance(error, HTTPException)
+    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     return JSONResponse(
-        {
-            "detail": "Something went wrong on our side. We have been told; please try again.",
-            "code": "internal_error",
-        },
-        status_code=500,
+        {"detail": error.detail, "code": code}, status_code=error.status_code, headers=error.headers
     )

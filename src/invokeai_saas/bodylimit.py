@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -48,10 +50,8 @@ class BodyLimitMiddleware:
             if not refused:
                 await send(message)
 
-        try:
+        with suppress(BodyTooLong):
             await self._app(scope, counted, send_unless_refused)
-        except BodyTooLong:
-            pass
         if refused:
             await self._refuse(scope, receive, send)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -73,13 +74,11 @@ def api() -> None:
 
     from invokeai_saas.api import create_app
     from invokeai_saas.observability.logs import configure_logs
+    from invokeai_saas.serving import server_options
 
     settings = get_settings()
     configure_logs(settings.log_level, process="api")
-    uvicorn.run(
-        create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False,
-        loop="uvloop", http="httptools", ws="websockets-sansio", timeout_graceful_shutdown=5, server_header=False,
-    )  # fmt: skip
+    uvicorn.run(create_app(settings), **server_options(settings))
 
 
 @app.command()
@@ -97,7 +96,8 @@ def worker(engine: Annotated[str | None, typer.Option(help="invokeai or mock.")]
     else:
         from invokeai_saas.worker.engine.engine import InvokeAIEngine
 
-        Worker(settings, InvokeAIEngine(settings.data_dir / "worker")).run()
+        with tempfile.TemporaryDirectory(prefix="invokeai-saas-worker-") as scratch:
+            Worker(settings, InvokeAIEngine(Path(scratch))).run()
 
 
 @app.command()
@@ -154,6 +154,34 @@ def doctor() -> None:
     out.print(table)
     if any(finding.ok is False for finding in findings):
         raise typer.Exit(1)
+
+
+@admin.command("roles")
+def create_roles(
+    admin_url: Annotated[
+        str, typer.Option(envvar="DATABASE_ADMIN_URL", help="libpq URL of a role that may.")
+    ],
+) -> None:
+    """Creates the database's roles with the passwords that the DATABASE_*_URL variables name."""
+    from sqlalchemy import make_url
+
+    from invokeai_saas.db.roles import RolePasswords, ensure_roles
+
+    settings = get_settings()
+    urls = (
+        settings.database_owner_url,
+        settings.database_url,
+        settings.database_auth_url,
+        settings.database_worker_url,
+    )
+    given = [make_url(url.get_secret_value()).password if url.get_secret_value() else None for url in urls]
+    if any(password is None for password in given):
+        raise SetupError(
+            "A role's password is not known.",
+            "Set DATABASE_OWNER_URL, DATABASE_URL, DATABASE_AUTH_URL and DATABASE_WORKER_URL, each with its password.",
+        )
+    ensure_roles(admin_url, RolePasswords(*map(str, given)))
+    _say("The roles are there; `invokeai-saas migrate` brings the tables")
 
 
 @models.command("scan")

@@ -236,9 +236,9 @@ def run_demo(settings: Settings, prompt: str, output: Path, console: Console) ->
             update={"data_dir": Path(folder), "port": port, "public_url": f"http://127.0.0.1:{port}"}
         )
         service = LocalService(local, quiet=True)
-        with stages.stage("Starting the service"):
-            service.start(lambda text: console.print(f"  {text}", highlight=False))
         try:
+            with stages.stage("Starting the service"):
+                service.start(lambda text: console.print(f"  {text}", highlight=False))
             asyncio.run(_make_picture(local.public_url, prompt, output, console, stages))
         finally:
             with stages.stage("Stopping the service"):

@@ -26,6 +26,10 @@ from invokeai_saas.settings import Settings
 
 Stage = Callable[[str], None]
 _SCAN_SECONDS = 300
+# No process is told a password that it has no use for.
+_API_URLS = frozenset({"DATABASE_URL", "DATABASE_AUTH_URL"})
+_WORKER_URLS = frozenset({"DATABASE_WORKER_URL"})
+_ALL_URLS = _API_URLS | _WORKER_URLS | {"DATABASE_OWNER_URL"}
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def process_environment(addresses: Addresses, keys: LocalSecrets, settings: Sett
         "AWS_ACCESS_KEY_ID": addresses.s3_access_key,
         "AWS_SECRET_ACCESS_KEY": addresses.s3_secret_key,
         "MEDIA_SIGNING_KEY": keys.media_signing_key,
+        "DRAIN_SECONDS": "5",  # a job is handed back well before the supervisor's patience ends
     }
     return {**os.environ, **chosen}
 
@@ -137,15 +142,15 @@ class LocalService:
         return self._processes.wait()
 
     def stop(self) -> None:
-        """Workers first, so that their jobs are settled while the database is there."""
+        """Our processes first, so that jobs are handed back or settled while the database is there."""
         self._processes.stop()
         self._servers.stop()
 
     def _add(self, name: str, argv: list[str], ready: Callable[[], bool] | None = None) -> None:
         log_file = self.settings.data_dir / "logs" / f"{name}.log"
-        self._processes.add(
-            ManagedProcess(name=name, argv=argv, log_file=log_file, env=self.environment, ready=ready)
-        )
+        allowed = _API_URLS if name == "api" else _WORKER_URLS
+        env = {k: v for k, v in self.environment.items() if k not in _ALL_URLS or k in allowed}
+        self._processes.add(ManagedProcess(name=name, argv=argv, log_file=log_file, env=env, ready=ready))
 
     def _add_workers(self) -> None:
         python = self.worker_python()
@@ -238,6 +243,9 @@ def scan(settings: Settings, environment: dict[str, str] | None = None) -> list[
             f"The models could not be examined: {lines[-1] if lines else 'no message'}",
             f"Look at {settings.model_dir} and at `invokeai-saas doctor`.",
         ) from error
+    for line in done.stderr.splitlines():
+        if line.startswith("left out "):
+            sys.stderr.write(f"{line}\n")
     # The engine's libraries print to standard output as they please; our records are the lines that are objects.
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"key"')]
 

@@ -42,7 +42,11 @@ class Services:
 def open_redis(settings: Settings) -> Redis:
     """A pool that waits for a free connection rather than failing when many requests come at once."""
     pool = BlockingConnectionPool.from_url(
-        settings.redis_url.get_secret_value(), max_connections=50, timeout=5, socket_connect_timeout=2
+        settings.redis_url.get_secret_value(),
+        max_connections=50,
+        timeout=5,
+        socket_connect_timeout=1,
+        socket_timeout=1,
     )
     return Redis(connection_pool=pool)
 
@@ -60,7 +64,11 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
     Parameters:
         settings: the process's settings.
         publisher: sends Socket.IO events; it shares the process's Socket.IO server.
+
+    Raises:
+        SetupError: a setting that everything rests on is missing.
     """
+    media = MediaSigner(settings.media_signing_key.get_secret_value(), settings.media_url_seconds)
     database = open_database(settings)
     redis = open_redis(settings)
     nodes = NodeCatalog(settings.node_schemas)
@@ -69,10 +77,10 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
             settings=settings,
             database=database,
             redis=redis,
-            identity=Identity(database, local_issuer(settings), settings),
+            identity=Identity(database, local_issuer(settings), settings, publisher.end_sessions),
             limiter=RateLimiter(redis),
             objects=open_object_store(settings),
-            media=MediaSigner(settings.media_signing_key.get_secret_value(), settings.media_url_seconds),
+            media=media,
             nodes=nodes,
             node_types=NodeTypes(nodes),
             doorbell=Doorbell(redis),

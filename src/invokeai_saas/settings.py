@@ -58,24 +58,29 @@ class Settings(BaseSettings):
     media_signing_key: SecretStr = SecretStr("")  # signs the paths under /images
     media_url_seconds: int = 3600  # a signed path lives between one and two of these
 
-    # Identity. The embedded issuer has Cognito's claims; COGNITO_* chooses the pool on AWS.
+    # Identity. The embedded issuer writes tokens with Cognito's claims.
     issuer_key_file: Path | None = None  # RS256 private key of the embedded issuer, PEM
     cognito_client_id: str = "invokeai-saas-local"
     access_token_seconds: int = 3600
     session_days: int = 30
-    login_attempts_per_minute: int = 10
+    login_attempts_per_minute: int = 10  # of an account, and of an address
+    sign_ups_per_hour: int = 30  # of an address
+    # Whose X-Forwarded-For is believed: addresses and networks of our load balancers, comma-separated.
+    trusted_proxies: str = ""
+    session_check_seconds: float = 60.0  # how often a process looks for sockets whose session has ended
 
     # The queue
     lease_seconds: float = 30.0
     heartbeat_seconds: float = 5.0
     max_attempts: int = 3
+    job_seconds: float = 3600.0  # a job that runs longer is ended, unpaid
+    max_batch_bytes: int = 16 * MEBIBYTE  # of the values of all jobs that one enqueue_batch makes
     max_batch_jobs: int = 500  # jobs that one enqueue_batch may make
     max_pending_jobs: int = 2000  # jobs that one person may have waiting
     max_body_bytes: int = 8 * MEBIBYTE  # of any request
     max_prompt_chars: int = 20_000
     requests_per_minute: int = 300  # a person
     enqueues_per_minute: int = 60
-    uploads_per_minute: int = 20
 
     # The worker
     worker_engine: Literal["invokeai", "mock"] = "invokeai"

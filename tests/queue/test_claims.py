@@ -18,6 +18,7 @@ from tests.money import violations
 from tests.servers import TestDatabase
 
 LEASE = 60.0
+DEADLINE = 3600.0
 
 
 @pytest.fixture
@@ -54,9 +55,16 @@ def queue_jobs(
 def claim(
     claims: Claims, loaded: list[str] | None = None, affinity: float = 0.0, lease: float = LEASE
 ) -> Claim:
-    found = claims.claim("basic", "w", loaded or [], lease, affinity)
+    found = claims.claim("basic", "w", loaded or [], lease, affinity, DEADLINE)
     assert found is not None
     return found
+
+
+def image(**changes: object) -> dict[str, object]:
+    """A picture's row as a worker hands it in."""
+    plain = {"image_name": "x.png", "image_origin": "internal", "image_category": "general", "width": 1, "height": 1,
+             "is_intermediate": False, "s3_key": "k", "s3_thumbnail_key": "t", "file_size_bytes": 1}  # fmt: skip
+    return {**plain, **changes}
 
 
 def set_lanes(database: TestDatabase, user_id: UUID, lanes: int | None) -> None:
@@ -84,7 +92,7 @@ def test_a_job_is_claimed_once_and_settled_by_measured_seconds(
     assert one(database, "SELECT reserved_credits FROM credits") == 10
     found = claim(claims)
     assert (found.item_id, found.user_id, found.attempt_number) == (item, ada, 1)
-    assert claims.claim("basic", "w", [], LEASE, 0) is None
+    assert claims.claim("basic", "w", [], LEASE, 0, DEADLINE) is None
     finished = claims.finish(found.attempt_id, "completed", 2.2, {"results": {}})
     assert (finished.accepted, finished.charged) == (True, 3)
     assert one(database, "SELECT (used_credits, reserved_credits)::text FROM credits") == "(3,0)"
@@ -96,11 +104,15 @@ def test_one_lane_runs_one_job_and_three_lanes_run_three(database: TestDatabase,
     ada = make_person(database)
     queue_jobs(database, ada, 5)
     claim(claims)
-    assert claims.claim("basic", "w", [], LEASE, 0) is None
+    assert claims.claim("basic", "w", [], LEASE, 0, DEADLINE) is None
     set_lanes(database, ada, 3)
-    assert [claims.claim("basic", "w", [], LEASE, 0) is not None for _ in range(3)] == [True, True, False]
+    assert [claims.claim("basic", "w", [], LEASE, 0, DEADLINE) is not None for _ in range(3)] == [
+        True,
+        True,
+        False,
+    ]
     set_lanes(database, ada, None)
-    assert all(claims.claim("basic", "w", [], LEASE, 0) for _ in range(2))
+    assert all(claims.claim("basic", "w", [], LEASE, 0, DEADLINE) for _ in range(2))
 
 
 def test_heavy_jobs_do_not_starve_light_ones(database: TestDatabase, claims: Claims) -> None:
@@ -176,6 +188,22 @@ def test_a_loaded_model_is_preferred_within_the_window_only(database: TestDataba
     assert order.count("a") >= 3
 
 
+def test_nobody_is_passed_over_more_than_four_times_in_a_row(database: TestDatabase, claims: Claims) -> None:
+    """However many people want the model that is loaded."""
+    odd = make_person(database)
+    queue_jobs(database, odd, 3, models=["y"])
+    for _ in range(12):
+        queue_jobs(database, make_person(database), 3, models=["x"])
+    with psycopg.connect(database.owner) as connection:
+        connection.execute("UPDATE queue_lanes SET virtual_time = 1 WHERE user_id <> %s", [odd])
+    order = []
+    for _ in range(15):
+        found = claim(claims, loaded=["x"], affinity=1000)
+        order.append(found.user_id)
+        claims.finish(found.attempt_id, "completed", 5, None)
+    assert order.index(odd) <= 4
+
+
 def test_a_lost_lease_returns_the_job_and_fences_the_old_attempt(
     database: TestDatabase, claims: Claims
 ) -> None:
@@ -190,13 +218,16 @@ def test_a_lost_lease_returns_the_job_and_fences_the_old_attempt(
     assert claims.heartbeat(old.attempt_id, LEASE, 1, 1) == "lost"
     new = claim(claims)
     assert (new.item_id, new.attempt_number) == (item, 2)
-    image = {"image_name": "x.png", "image_origin": "internal", "image_category": "general", "width": 1, "height": 1,
-             "is_intermediate": False, "s3_key": "k", "s3_thumbnail_key": "t", "file_size_bytes": 1}  # fmt: skip
-    assert claims.record_image(old.attempt_id, image, None, None, None) is False
-    assert claims.finish(old.attempt_id, "completed", 9, None).accepted is False
-    assert claims.finish(new.attempt_id, "completed", 1, None).charged == 1
-    assert claims.finish(new.attempt_id, "completed", 1, None).accepted is False
+    assert (
+        claims.finish(old.attempt_id, "completed", 9, None, [image(image_name="old.png")]).accepted is False
+    )
+    assert claims.hand_back(old.attempt_id) is None
+    assert claims.finish(new.attempt_id, "completed", 1, None, [image()]).charged == 1
+    assert (
+        claims.finish(new.attempt_id, "completed", 1, None, [image(image_name="again.png")]).accepted is False
+    )
     assert one(database, "SELECT count(*) FROM usage_records") == 1
+    assert one(database, "SELECT array_agg(image_name)::text FROM images") == "{x.png}"
     assert violations(database) == {}
 
 
@@ -219,34 +250,90 @@ def test_handing_back_is_no_lost_attempt(database: TestDatabase, claims: Claims)
     ada = make_person(database)
     queue_jobs(database, ada)
     for _ in range(5):
-        assert claims.hand_back(claim(claims).attempt_id) is True
+        assert claims.hand_back(claim(claims).attempt_id) == ("pending", "basic")
     assert claim(claims).attempt_number == 6
     assert violations(database) == {}
 
 
-def test_a_failed_job_pays_nothing_and_keeps_no_pictures(database: TestDatabase, claims: Claims) -> None:
+def test_a_job_whose_service_is_away_waits_longer_each_time(database: TestDatabase, claims: Claims) -> None:
+    ada, bob = make_person(database), make_person(database)
+    queue_jobs(database, ada)
+    pauses = []
+    for _ in range(3):
+        assert claims.hand_back(claim(claims).attempt_id, away=True) == ("pending", "basic")
+        assert claims.claim("basic", "w", [], LEASE, 0, DEADLINE) is None
+        pauses.append(
+            one(database, "SELECT round(extract(epoch FROM not_before - now())) FROM session_queue")
+        )
+        with psycopg.connect(database.owner) as connection:
+            connection.execute("UPDATE session_queue SET not_before = now()")
+    assert [round(float(str(pause)) / 5) for pause in pauses] == [1, 2, 4]
+    queue_jobs(database, bob)
+    assert claim(claims).user_id in (ada, bob)
+    assert violations(database) == {}
+
+
+def test_a_cancelled_job_that_is_handed_back_ends_unpaid(database: TestDatabase, claims: Claims) -> None:
+    ada = make_person(database)
+    (item,) = queue_jobs(database, ada)
+    found = claim(claims)
+    with psycopg.connect(database.url(roles.API)) as connection:
+        connection.execute("SELECT set_config('app.current_user_id', %s, true)", [str(ada)])
+        connection.execute("SELECT queue_cancel(%s)", [[item]])
+    assert claims.hand_back(found.attempt_id) == ("canceled", "basic")
+    assert claims.claim("basic", "w", [], LEASE, 0, DEADLINE) is None
+    assert one(database, "SELECT used_credits FROM credits") == 0
+    assert violations(database) == {}
+
+
+def test_a_job_past_its_deadline_is_stopped_and_pays_what_it_ran(
+    database: TestDatabase, claims: Claims
+) -> None:
+    ada = make_person(database)
+    queue_jobs(database, ada)
+    found = claims.claim("basic", "w", [], LEASE, 0, -1.0)
+    assert found is not None
+    reaped = claims.reap(3)
+    assert reaped is not None
+    assert reaped.status == "canceled"
+    assert claims.heartbeat(found.attempt_id, LEASE, 1, 1) == "lost"
+    assert one(database, "SELECT error_type FROM session_queue") == "JobTooLong"
+    assert one(database, "SELECT credits_consumed FROM usage_records") == 1
+    assert violations(database) == {}
+
+
+def test_what_cannot_be_reaped_does_not_stand_before_the_rest(database: TestDatabase, claims: Claims) -> None:
+    ada, bob = make_person(database), make_person(database)
+    for person in (ada, bob):
+        queue_jobs(database, person)
+        claim(claims)
+    expire_leases(database)
+    with psycopg.connect(database.owner) as connection:  # the first one's reservation was resolved by hand
+        connection.execute(
+            "UPDATE job_attempts SET lease_until = now() - interval '1 hour', number = 3 WHERE user_id = %s",
+            [ada],
+        )
+        connection.execute("DELETE FROM credit_holds WHERE user_id = %s", [ada])
+        connection.execute("DELETE FROM credit_reservations WHERE user_id = %s", [ada])
+    reaped = claims.reap(1)
+    assert reaped is not None
+    assert reaped.user_id == bob
+
+
+def test_a_failed_job_pays_nothing_and_has_no_pictures(database: TestDatabase, claims: Claims) -> None:
     ada = make_person(database)
     queue_jobs(database, ada)
     found = claim(claims)
-    image = {"image_name": "x.png", "image_origin": "internal", "image_category": "general", "width": 1, "height": 1,
-             "is_intermediate": False, "s3_key": "k", "s3_thumbnail_key": "t", "file_size_bytes": 1}  # fmt: skip
-    assert claims.record_image(found.attempt_id, image, None, None, None) is True
-    finished = claims.finish(found.attempt_id, "failed", 4, None, ("Error", "It broke.", None))
-    assert (finished.charged, finished.dropped_keys) == (0, ["k", "t"])
+    error = ("Error", "It broke.", None)
+    assert claims.finish(found.attempt_id, "failed", 4, None, [image()], error).charged == 0
     assert one(database, "SELECT count(*) FROM images") == 0
     assert violations(database) == {}
 
 
-def test_a_retry_overwrites_its_picture(database: TestDatabase, claims: Claims) -> None:
+def test_a_cancelled_job_keeps_what_it_paid_for(database: TestDatabase, claims: Claims) -> None:
     ada = make_person(database)
     queue_jobs(database, ada)
-    image = {"image_name": "x.png", "image_origin": "internal", "image_category": "general", "width": 1, "height": 1,
-             "is_intermediate": False, "s3_key": "k", "s3_thumbnail_key": "t", "file_size_bytes": 1}  # fmt: skip
-    for _ in range(2):
-        found = claim(claims)
-        assert claims.record_image(found.attempt_id, image, None, None, None) is True
-        expire_leases(database)
-        claims.reap(3)
+    assert claims.finish(claim(claims).attempt_id, "canceled", 1.5, None, [image()]).charged == 2
     assert one(database, "SELECT count(*) FROM images") == 1
 
 
@@ -254,14 +341,23 @@ def test_a_retry_overwrites_its_picture(database: TestDatabase, claims: Claims) 
 def test_a_board_that_is_nobodys_is_left_out(database: TestDatabase, claims: Claims, board: str) -> None:
     ada = make_person(database)
     queue_jobs(database, ada)
-    found = claim(claims)
-    image = {"image_name": "x.png", "image_origin": "internal", "image_category": "general", "width": 1, "height": 1,
-             "is_intermediate": False, "s3_key": "k", "s3_thumbnail_key": "t", "file_size_bytes": 1,
-             "board_id": board}  # fmt: skip
-    assert claims.record_image(found.attempt_id, image, {"a": "x\0y"}, None, None) is True
+    made = image(board_id=board, metadata={"a": "x\0y"})
+    finished = claims.finish(claim(claims).attempt_id, "completed", 1, {"results": "x\0y"}, [made])
+    assert finished.accepted
     assert one(database, "SELECT metadata ->> 'a' FROM images") == "xy"
     assert one(database, "SELECT count(*) FROM board_images") == 0
-    assert claims.finish(found.attempt_id, "completed", 1, {"results": "x\0y"}).accepted
+
+
+def test_a_removed_job_takes_its_batch_along(database: TestDatabase, claims: Claims) -> None:
+    ada = make_person(database)
+    first, second = queue_jobs(database, ada, 2)
+    for _ in range(2):
+        claims.finish(claim(claims).attempt_id, "completed", 1, None)
+    for item, left in ((first, 1), (second, 0)):
+        with psycopg.connect(database.url(roles.API)) as connection:
+            connection.execute("SELECT set_config('app.current_user_id', %s, true)", [str(ada)])
+            assert connection.execute("SELECT queue_delete(%s)", [[item]]).fetchone() == (1,)
+        assert one(database, "SELECT count(*) FROM job_batches") == left
 
 
 def test_a_job_longer_than_its_reservation_draws_on_what_is_left_then_stops(
@@ -330,7 +426,7 @@ def test_concurrent_claims_never_share_a_job_or_pass_a_lane(database: TestDataba
         mine = Claims(database.url(roles.WORKER))
         done = []
         try:
-            while (found := mine.claim("basic", str(number), [], LEASE, 0)) is not None:
+            while (found := mine.claim("basic", str(number), [], LEASE, 0, DEADLINE)) is not None:
                 assert mine.finish(found.attempt_id, "completed", 0.5, None).accepted
                 done.append(found.item_id)
         finally:
@@ -396,8 +492,10 @@ def test_the_ledger_is_append_only(database: TestDatabase) -> None:
         "UPDATE session_queue SET status = 'completed'",
         "UPDATE queue_lanes SET virtual_time = -1",
         "SELECT credits_grant(app_user(), 9, 'x', now(), now() + interval '1 day', 'x', 'x')",
-        "SELECT queue_finish(gen_random_uuid(), 'completed', 1, NULL, NULL, NULL, NULL)",
+        "SELECT queue_finish(gen_random_uuid(), 'completed', 1, NULL, NULL, NULL, NULL, NULL)",
         "SELECT _credits_settle(app_user(), 1, 0, '')",
+        "SELECT queue_reap(1)",
+        "SELECT queue_claim('basic', 'w', '{}', 1, 0, 1)",
     ],
 )
 def test_no_tenant_writes_ledger_plan_or_queue_rows(database: TestDatabase, statement: str) -> None:

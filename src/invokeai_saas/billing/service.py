@@ -9,6 +9,7 @@ from invokeai_saas.billing.repository import Session
 from invokeai_saas.billing.schemas import AccountSummary, PlanDTO
 from invokeai_saas.credits import service as credits
 from invokeai_saas.db.session import Database
+from invokeai_saas.errors import NotInPlan
 
 # The tenant of a reader who is nobody yet: no row is theirs, and plans are nobody's rows.
 NOBODY = UUID(int=0)
@@ -41,3 +42,17 @@ async def account_summary(db: Session) -> AccountSummary:
         cancel_at_period_end=bool(subscription and subscription.cancel_at_period_end),
         expires=await credits.expiring(db),
     )
+
+
+async def require_model_access(db: Session, families: set[str]) -> None:
+    """Refuses families of models (sd, flux, custom) that the caller's plan does not include.
+
+    Raises:
+        NotInPlan: names the family, and the plans on offer that have it. Without a live plan nothing is refused
+            here: the queue refuses then, whatever the model.
+    """
+    standing = await repository.standing(db)
+    missing = families - set(standing.plan.model_access) if standing else set()
+    for family in sorted(missing):
+        offered = [plan.slug for plan in await repository.offered_plans(db) if family in plan.model_access]
+        raise NotInPlan(f"{family} models", offered)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Numeric, String, text
+from sqlalchemy import CheckConstraint, Double, ForeignKey, Index, Integer, Numeric, String, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -24,6 +24,7 @@ class GpuTier(Base):
     vram_gb: Mapped[int]  # a GPU
     usd_per_hour: Mapped[Decimal] = mapped_column(Numeric(10, 4))  # an instance
     credits_per_second: Mapped[Decimal] = mapped_column(Numeric(6, 3), server_default="1")
+    virtual_clock: Mapped[float] = mapped_column(Double, server_default="0")  # of the queue's fairness
 
 
 class SubscriptionPlan(Base):

@@ -11,7 +11,7 @@ from invokeai_saas.catalog.openapi import DescribedApi
 from invokeai_saas.catalog.repository import ModelFilter
 from invokeai_saas.catalog.schemas import Direction, ModelOrder, ModelsList
 from invokeai_saas.errors import NotFound
-from invokeai_saas.identity.access import Reader, Shared, caller, media_caller
+from invokeai_saas.identity.access import MediaReader, Reader, Shared, caller
 
 router = APIRouter(tags=["model_manager"])
 
@@ -57,10 +57,11 @@ async def one_model(key: str, session: Reader) -> dict[str, Any]:
     return (await service.require_model(session, key)).record
 
 
-@router.get(f"{_MODELS}/i/{{key}}/image", dependencies=[Depends(media_caller)])
-async def model_image() -> Response:
+@router.get(f"{_MODELS}/i/{{key}}/image", response_class=Response)
+async def model_image(key: str, session: MediaReader) -> Response:
     """The catalog has no cover pictures yet; records say so with `cover_image: null`."""
-    raise NotFound("This picture")
+    await service.require_model(session, key)
+    raise NotFound("A picture of this model")
 
 
 @router.post("/api/v1/model_relationships/batch", tags=["model_relationships"], dependencies=_PEOPLE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -19,6 +20,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from invokeai_saas.catalog.nodes import NodeCatalog
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,22 @@ class DescribedApi:
     def _document(self) -> dict[str, Any]:
         document = get_openapi(title=self._app.title, version=self._app.version, routes=self._app.routes)
         own = document.setdefault("components", {}).setdefault("schemas", {})
+        document["components"]["securitySchemes"] = {"HTTPBearer": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"HTTPBearer": []}]
+        _declare_path_parameters(document)
         # InvokeAI's definition wins where both have one of a name: the page compares nodes' fields with it.
         document["components"]["schemas"] = own | self._nodes.document["components"]["schemas"]
         return document
+
+
+def _declare_path_parameters(document: dict[str, Any]) -> None:
+    """Adds the parts of paths that an operation makes nothing of, like `queue_id`: clients must still fill them."""
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            declared = operation.setdefault("parameters", [])
+            known = {parameter["name"] for parameter in declared if parameter["in"] == "path"}
+            declared += [
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                for name in _PARAMETER.findall(path)
+                if name not in known
+            ]

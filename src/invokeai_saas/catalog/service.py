@@ -41,3 +41,12 @@ async def list_models(db: ReadSession, wanted: ModelFilter) -> bytes:
 async def first_main_model(db: ReadSession) -> Model | None:
     """The model that the page chooses by itself: the first main one by name."""
     return await repository.first_model(db, ModelFilter(type="main"))
+
+
+def family(model: Model) -> str:
+    """What a plan must include for a model: sd, flux, or custom (a person's own, and every other kind)."""
+    if model.user_id is not None:
+        return "custom"
+    if model.base == "any" or model.base.startswith("sd"):  # "any": helpers such as a VAE or an upscaler
+        return "sd"
+    return "flux" if model.base.startswith("flux") else "custom"

@@ -84,6 +84,6 @@ def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
         place = datetime.fromisoformat(moment), UUID(name)
         if place[0].tzinfo is None:
             raise ValueError("no time zone")
-    except (binascii.Error, UnicodeError, ValueError) as error:
+        return place[0].astimezone(UTC), place[1]
+    except (binascii.Error, UnicodeError, ValueError, OverflowError) as error:
         raise InvalidInput(("before",), "Give the `next` of an earlier page, or leave it out.") from error
-    return place

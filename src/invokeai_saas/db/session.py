@@ -4,27 +4,37 @@ A transaction carries its tenant as a local setting that row-level security read
 tenant. Sessions on the writer and on the reader have different types, so that a function that writes cannot be
 handed a reader by mistake. The edge (a request's dependency, a job's loop) commits, once; what must only happen
 after the commit (ringing a worker, telling a socket) waits in `after_commit`.
+
+Errors of the database that say something to a client leave here as such: `translated` has the list.
 """
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from asyncpg import PostgresError  # type: ignore[import-untyped]
+from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from invokeai_saas.errors import Unavailable
+from invokeai_saas.errors import InvalidInput, ServiceError, SetupError, Unavailable
 from invokeai_saas.settings import Settings
 
 AfterCommit = Callable[[], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 _SET_TENANT = text("SELECT set_config('app.current_user_id', :user_id, true)")
+AFTER_COMMIT_SECONDS = 2.0
+# SQLSTATEs, by class or in full: https://www.postgresql.org/docs/16/errcodes-appendix.html
+_BAD_DATA = "22"
+# No connection, no room, shutting down or starting, no longer the writer.
+_AWAY = ("08", "53", "57P01", "57P02", "57P03", "25006")
+_TRY_AGAIN = ("40001", "40P01", "55P03")  # lost against another transaction
 
 
 class ReadSession(AsyncSession):
@@ -38,9 +48,14 @@ class WriteSession(AsyncSession):
 
     user_id: UUID
 
-    def after_commit(self, action: AfterCommit) -> None:
-        """Runs `action` once this transaction is committed, in the order given; a roll-back drops it."""
-        self.info.setdefault("after_commit", []).append(action)
+    def after_commit(self, action: AfterCommit, seconds: float = AFTER_COMMIT_SECONDS) -> None:
+        """Runs `action` once this transaction is committed, in the order given; a roll-back drops it.
+
+        Parameters:
+            seconds: given up when it has not ended so long after the commit. The caller waits for it, and
+                servers that hang must not hang everybody: the time is counted for all actions together.
+        """
+        self.info.setdefault("after_commit", []).append((action, seconds))
 
 
 class AuthSessionDb(AsyncSession):
@@ -63,12 +78,7 @@ class Database:
                 session.user_id = user_id
                 await session.execute(_SET_TENANT, {"user_id": str(user_id)})
                 yield session
-            for action in session.info.pop("after_commit", []):
-                # The commit stands whatever happens here: these are doorbells and notices, which are repeated.
-                try:
-                    await action()
-                except Exception as error:
-                    log.warning("after_commit_failed", error=repr(error))
+            await _after_commit(session.info.pop("after_commit", []))
 
     @asynccontextmanager
     async def read(self, user_id: UUID) -> AsyncIterator[ReadSession]:
@@ -90,25 +100,65 @@ class Database:
             await engine.dispose()
 
 
+async def _after_commit(actions: list[tuple[AfterCommit, float]]) -> None:
+    """The commit stands whatever happens here: these are doorbells and notices, which are repeated."""
+    committed = asyncio.get_running_loop().time()
+    for action, seconds in actions:
+        try:
+            async with asyncio.timeout_at(committed + seconds):
+                await action()
+        except Exception as error:
+            log.warning("after_commit_failed", error=repr(error))
+
+
 @asynccontextmanager
 async def _transaction(session: AsyncSession) -> AsyncIterator[None]:
-    """A transaction whose lost connections become a 503 that says when to come back."""
+    """A transaction whose errors leave as errors of the service where `translated` knows them."""
     try:
         async with session.begin():
             yield
-    except (ConnectionError, TimeoutError) as error:
-        raise Unavailable("The database cannot be reached right now. Please try again.") from error
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise Unavailable("The database connection was lost. Please try again.") from error
-        raise
+    except (exc.SQLAlchemyError, PostgresError, ConnectionError, TimeoutError, socket.gaierror) as error:
+        known = translated(error)
+        if known is None:
+            raise
+        log.warning("database_error", answer=known.code, error=repr(error)[:500])
+        raise known from error
+
+
+def translated(error: Exception) -> ServiceError | None:
+    """What a client is told of a database error; None when it is a fault of ours.
+
+    Errors while connecting come as asyncpg's own, later ones wrapped by SQLAlchemy; both carry a SQLSTATE.
+    """
+    if isinstance(error, (ConnectionError, TimeoutError, socket.gaierror)):
+        return Unavailable("The database cannot be reached right now. Please try again.")
+    if isinstance(error, exc.TimeoutError):
+        return Unavailable("Too many requests are waiting for the database. Please try again.")
+    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+        return Unavailable("The database connection was lost. Please try again.")
+    state: str = getattr(error.orig if isinstance(error, exc.DBAPIError) else error, "sqlstate", None) or ""
+    if state.startswith(_AWAY):
+        return Unavailable("The database takes no requests right now. Please try again.")
+    if state.startswith(_TRY_AGAIN):
+        return Unavailable("Somebody else was changing the same thing. Please try again.", retry_after=1)
+    if state.startswith(_BAD_DATA):
+        return InvalidInput(
+            (), "This cannot be stored: a text holds a NUL or half a character, or a number is out of range."
+        )
+    return None
 
 
 def open_database(settings: Settings) -> Database:
     """Creates the pools; no connection is made yet.
 
     Sizes are the requirements': writer 20 + 10, reader 30 + 15, 30 s to wait, recycled after 1,800 s.
+
+    Raises:
+        SetupError: no database is named.
     """
+    for name in ("database_url", "database_auth_url"):
+        if not getattr(settings, name).get_secret_value():
+            raise SetupError(f"{name.upper()} is not set.", "Give the URL of that role on PostgreSQL.")
     shared = {
         "pool_timeout": settings.pool_timeout,
         "pool_recycle": settings.pool_recycle,

@@ -8,8 +8,8 @@ from uuid import UUID
 from invokeai_saas.db.session import ReadSession, WriteSession
 from invokeai_saas.errors import InvalidInput, NotFound, NotInPlan
 from invokeai_saas.gallery import boards_repository, repository, service
-from invokeai_saas.gallery.boards_repository import BoardOrder, Session
-from invokeai_saas.gallery.repository import Wanted
+from invokeai_saas.gallery.boards_repository import BoardOrder
+from invokeai_saas.gallery.repository import Session, Wanted
 from invokeai_saas.gallery.schemas import (
     AddedImages,
     BoardChanges,
@@ -119,9 +119,9 @@ async def add_images(session: WriteSession, board_id: str, names: Iterable[str])
     if board_id == service.NO_BOARD:
         raise InvalidInput(("board_id",), "Take pictures off their board instead of adding them to none.")
     wanted = await service.require_board_id(session, board_id)
-    placed, left = await boards_repository.place(session, wanted, service.storable(names))
-    affected = {str(wanted), service.NO_BOARD, *map(str, left)} if placed else set()
-    return AddedImages(added_images=placed, affected_boards=sorted(affected))
+    placed = await boards_repository.place(session, wanted, service.storable(names))
+    affected = [wanted, *(left for _, left in placed)] if placed else []
+    return AddedImages(added_images=[name for name, _ in placed], affected_boards=service.boards_of(affected))
 
 
 async def take_off(session: WriteSession, names: Iterable[str]) -> RemovedImages:

@@ -10,11 +10,11 @@ from sqlalchemy import RowMapping, Select, Uuid, delete, exists, func, insert, l
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from invokeai_saas.db.session import ReadSession, WriteSession
+from invokeai_saas.db.session import WriteSession
+from invokeai_saas.gallery.repository import Session, among
 from invokeai_saas.gallery.schemas import Direction
 from invokeai_saas.gallery.tables import Board, BoardImage, Image
 
-Session = ReadSession | WriteSession
 BoardOrder = Literal["created_at", "board_name"]
 
 
@@ -92,20 +92,22 @@ async def remove(session: WriteSession, board_id: UUID) -> None:
     await session.execute(delete(Board).where(Board.board_id == board_id))
 
 
-async def place(session: WriteSession, board_id: UUID, names: Sequence[str]) -> tuple[list[str], set[UUID]]:
-    """Puts pictures on a board, off any other: (those that are the person's, the boards they were on)."""
-    before = select(BoardImage.board_id).where(BoardImage.image_name.in_(names)).distinct()
-    left = set((await session.execute(before)).scalars())
-    rows = select(Image.user_id, Image.image_name, literal(board_id, Uuid)).where(Image.image_name.in_(names))
+async def place(session: WriteSession, board_id: UUID, names: Sequence[str]) -> list[tuple[str, UUID | None]]:
+    """Puts pictures on a board, off any other: those that are the person's, with the boards they were on."""
+    before = select(BoardImage.image_name, BoardImage.board_id).where(among(BoardImage.image_name, names))
+    left = {row[0]: row[1] for row in await session.execute(before)}
+    rows = select(Image.user_id, Image.image_name, literal(board_id, Uuid)).where(
+        among(Image.image_name, names)
+    )
     statement = upsert(BoardImage).from_select(["user_id", "image_name", "board_id"], rows)
     placed = statement.on_conflict_do_update(
         index_elements=["user_id", "image_name"], set_={"board_id": statement.excluded.board_id}
     ).returning(BoardImage.image_name)
-    return list((await session.execute(placed)).scalars()), left
+    return [(name, left.get(name)) for name in (await session.execute(placed)).scalars()]
 
 
 async def take_off(session: WriteSession, names: Sequence[str]) -> dict[str, UUID]:
     """Takes pictures off their boards: which was on which."""
-    statement = delete(BoardImage).where(BoardImage.image_name.in_(names))
+    statement = delete(BoardImage).where(among(BoardImage.image_name, names))
     rows = await session.execute(statement.returning(BoardImage.image_name, BoardImage.board_id))
     return {row[0]: row[1] for row in rows}

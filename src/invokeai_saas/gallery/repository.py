@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from sqlalchemy import (
     LargeBinary,
     RowMapping,
     Text,
+    any_,
     cast,
     delete,
     exists,
@@ -24,7 +25,8 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
+from sqlalchemy.orm import InstrumentedAttribute
 
 from invokeai_saas.db.session import ReadSession, WriteSession
 from invokeai_saas.gallery.schemas import Category, Direction, Origin
@@ -34,8 +36,8 @@ Session = ReadSession | WriteSession
 Uncategorised = Literal["none"]
 
 _BOARD = select(BoardImage.board_id).where(BoardImage.image_name == Image.image_name).scalar_subquery()
-# All that InvokeAI's page knows of a picture, and where its files lie.
-_DTO = (
+# All that InvokeAI's page knows of a picture but its board, and where its files lie.
+_COLUMNS = (
     Image.image_name,
     Image.image_origin,
     Image.image_category,
@@ -50,7 +52,6 @@ _DTO = (
     Image.has_workflow,
     Image.s3_key,
     Image.s3_thumbnail_key,
-    _BOARD.label("board_id"),
 )
 
 
@@ -81,8 +82,7 @@ class Wanted:
             uncategorised = self.board_id == "none"
             found.append(~on_board if uncategorised else on_board.where(BoardImage.board_id == self.board_id))
         if self.created_date is not None:
-            start = datetime.combine(self.created_date, time(), UTC)
-            found.append((Image.created_at >= start) & (Image.created_at < start + timedelta(days=1)))
+            found.append(_day() == self.created_date)
         if self.search_term:
             found.append(_mentions(self.search_term))
         return found
@@ -91,6 +91,16 @@ class Wanted:
         columns: list[Any] = [Image.created_at, Image.image_name]
         by_age = [column.desc() if self.order_dir == "DESC" else column.asc() for column in columns]
         return [Image.starred.desc(), *by_age] if self.starred_first else by_age
+
+
+def _day() -> ColumnElement[date]:
+    """The day that a picture was made on, in UTC."""
+    return cast(func.timezone("UTC", Image.created_at), Date)
+
+
+def among(column: InstrumentedAttribute[str], names: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a column is one of the names. One parameter however many there are: a statement has a limit."""
+    return column == any_(literal(list(names), ARRAY(Text)))
 
 
 def _mentions(term: str) -> ColumnElement[bool]:
@@ -139,19 +149,25 @@ async def names(session: Session, wanted: Wanted) -> list[str]:
 
 
 async def page(session: Session, wanted: Wanted, offset: int, limit: int) -> tuple[int, list[RowMapping]]:
-    """(how many there are in all, the rows of one page)."""
+    """(how many there are in all, the rows of one page), in one statement: the count has a row of its own."""
     conditions = wanted.conditions()
     total = select(func.count().label("total")).select_from(Image).where(*conditions).subquery()
-    rows = select(*_DTO, func.row_number().over(order_by=wanted.order()).label("place")).where(*conditions)
-    some = rows.order_by(*wanted.order()).offset(offset).limit(limit).subquery()
-    statement = select(total.c.total, some).select_from(total.outerjoin(some, true())).order_by(some.c.place)
+    place = func.row_number().over(order_by=wanted.order()).label("place")
+    rows = select(*_COLUMNS, place).where(*conditions).order_by(*wanted.order())
+    some = rows.offset(offset).limit(limit).subquery()
+    statement = (
+        select(total.c.total, some, BoardImage.board_id)
+        .select_from(total.outerjoin(some, true()))
+        .outerjoin(BoardImage, BoardImage.image_name == some.c.image_name)
+        .order_by(some.c.place)
+    )
     found = (await session.execute(statement)).mappings().all()
     return found[0]["total"], [row for row in found if row["image_name"] is not None]
 
 
 async def by_names(session: Session, names: Sequence[str]) -> list[RowMapping]:
     """The rows of those that are the person's, in no order."""
-    statement = select(*_DTO).where(Image.image_name.in_(names))
+    statement = select(*_COLUMNS, _BOARD.label("board_id")).where(among(Image.image_name, names))
     return list((await session.execute(statement)).mappings())
 
 
@@ -163,7 +179,7 @@ async def extras(session: Session, name: str) -> RowMapping | None:
 
 async def change(session: WriteSession, names: Sequence[str], **values: Any) -> list[tuple[str, UUID | None]]:
     """Sets columns of pictures: (name, board) of those changed."""
-    statement = update(Image).where(Image.image_name.in_(names)).values(**values)
+    statement = update(Image).where(among(Image.image_name, names)).values(**values)
     result = await session.execute(statement.returning(Image.image_name, _BOARD))
     return [(row[0], row[1]) for row in result]
 
@@ -179,10 +195,10 @@ class RemovedImage:
 
 async def remove(session: WriteSession, names: Sequence[str]) -> list[RemovedImage]:
     """Deletes rows of pictures, and with them their places on boards."""
-    boards = select(BoardImage.image_name, BoardImage.board_id).where(BoardImage.image_name.in_(names))
+    boards = select(BoardImage.image_name, BoardImage.board_id).where(among(BoardImage.image_name, names))
     # Read first: the place on the board goes with the picture.
     on_boards: dict[str, UUID] = {row[0]: row[1] for row in await session.execute(boards)}
-    statement = delete(Image).where(Image.image_name.in_(names))
+    statement = delete(Image).where(among(Image.image_name, names))
     result = await session.execute(
         statement.returning(Image.image_name, Image.s3_key, Image.s3_thumbnail_key)
     )
@@ -196,7 +212,7 @@ async def count(session: Session, wanted: Wanted) -> int:
 
 async def days(session: Session) -> list[RowMapping]:
     """Each day (UTC) that has pictures, newest first, with what is of it."""
-    day = cast(func.timezone("UTC", Image.created_at), Date).label("date")
+    day = _day().label("date")
     general = Image.image_category == "general"
     newest = func.array_agg(aggregate_order_by(Image.image_name, Image.created_at.desc()))
     statement = (

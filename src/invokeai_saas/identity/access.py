@@ -7,6 +7,7 @@ an answer never speaks of something that was then rolled back.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from ipaddress import ip_address, ip_network
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -29,6 +30,22 @@ def services(request: Request) -> Services:
 Shared = Annotated[Services, Depends(services)]
 
 
+def bearer_token(request: Request) -> str | None:
+    """The token of the Authorization header, if there is one."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token if token and scheme.lower() == "bearer" else None
+
+
+def client_address(request: Request) -> str:
+    """Where a request comes from, for counting: of an IPv6 address its /64, which one household has to itself."""
+    given = request.client.host if request.client else ""
+    try:
+        address = ip_address(given)
+    except ValueError:
+        return given or "unknown"
+    return str(ip_network((address, 64), strict=False)) if address.version == 6 else given
+
+
 async def caller(request: Request, shared: Shared) -> Person:
     """The person behind the Bearer token.
 
@@ -36,8 +53,8 @@ async def caller(request: Request, shared: Shared) -> Person:
         Unauthenticated: no token, a bad one, or an ended session.
         RateLimited: more requests a minute than the settings allow.
     """
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    token = bearer_token(request)
+    if token is None:
         raise Unauthenticated
     person, claims = await shared.identity.authenticate(token)
     await shared.limiter.check(str(person.user_id), "requests", shared.settings.requests_per_minute)

@@ -8,7 +8,14 @@ import string
 from fastapi import APIRouter, Request, Response
 
 from invokeai_saas.errors import Forbidden, Unauthenticated
-from invokeai_saas.identity.access import MEDIA_COOKIE, REFRESH_COOKIE, Caller, Shared
+from invokeai_saas.identity.access import (
+    MEDIA_COOKIE,
+    REFRESH_COOKIE,
+    Caller,
+    Shared,
+    bearer_token,
+    client_address,
+)
 from invokeai_saas.identity.schemas import (
     GeneratedPassword,
     LoginRequest,
@@ -55,11 +62,11 @@ def _set_media_cookie(response: Response, shared: Services, token: str) -> None:
     )
 
 
-def _set_refresh_cookie(response: Response, shared: Services, secret: str, *, keep: bool = True) -> None:
+def _set_refresh_cookie(response: Response, shared: Services, secret: str, *, persistent: bool) -> None:
     response.set_cookie(
         REFRESH_COOKIE,
         secret,
-        max_age=shared.settings.session_days * 86_400 if keep else None,
+        max_age=shared.settings.session_days * 86_400 if persistent else None,
         path="/api/v1/auth",
         httponly=True,
         samesite="strict",
@@ -67,16 +74,12 @@ def _set_refresh_cookie(response: Response, shared: Services, secret: str, *, ke
     )
 
 
-def _opened(response: Response, shared: Services, opened: OpenedSession, *, keep: bool) -> LoginResponse:
+def _opened(
+    response: Response, shared: Services, opened: OpenedSession, *, persistent: bool
+) -> LoginResponse:
     _set_media_cookie(response, shared, opened.media_token)
-    _set_refresh_cookie(response, shared, opened.refresh, keep=keep)
+    _set_refresh_cookie(response, shared, opened.refresh, persistent=persistent)
     return LoginResponse(token=opened.token, user=user_dto(opened.user), expires_in=opened.expires_in)
-
-
-async def _limit(request: Request, shared: Services, account: str) -> None:
-    address = request.client.host if request.client else "unknown"
-    who = f"{account.strip().lower()[:255]}@{address}"
-    await shared.limiter.check(who, "login", shared.settings.login_attempts_per_minute)
 
 
 @router.get("/status")
@@ -87,16 +90,19 @@ async def status() -> SetupStatusResponse:
 @router.post("/sign-up", status_code=201)
 async def sign_up(body: SignUpRequest, request: Request, response: Response, shared: Shared) -> LoginResponse:
     """Creates an account with its trial and logs it in."""
-    await _limit(request, shared, "sign-up")
+    limit = shared.settings.sign_ups_per_hour
+    await shared.limiter.check(client_address(request), "sign-up", limit, window=3600)
     opened = await shared.identity.sign_up(body, request.headers.get("user-agent"))
-    return _opened(response, shared, opened, keep=True)
+    return _opened(response, shared, opened, persistent=True)
 
 
 @router.post("/login")
 async def login(body: LoginRequest, request: Request, response: Response, shared: Shared) -> LoginResponse:
-    await _limit(request, shared, body.email)
-    opened = await shared.identity.log_in(body.email, body.password, request.headers.get("user-agent"))
-    return _opened(response, shared, opened, keep=body.remember_me)
+    # Counted for the address first, so that one who tries many accounts uses up no other person's tries.
+    for who in (f"address:{client_address(request)}", f"account:{body.email}"):
+        await shared.limiter.check(who, "login", shared.settings.login_attempts_per_minute)
+    opened = await shared.identity.log_in(body, request.headers.get("user-agent"))
+    return _opened(response, shared, opened, persistent=body.remember_me)
 
 
 @router.post("/refresh")
@@ -105,16 +111,21 @@ async def refresh(request: Request, response: Response, shared: Shared) -> Refre
     secret = request.cookies.get(REFRESH_COOKIE)
     if not secret:
         raise Unauthenticated
-    token, media_token, following = await shared.identity.refresh(secret)
-    _set_media_cookie(response, shared, media_token)
-    _set_refresh_cookie(response, shared, following)
-    return RefreshResponse(token=token, expires_in=shared.settings.access_token_seconds)
+    refreshed = await shared.identity.refresh(secret)
+    _set_media_cookie(response, shared, refreshed.media_token)
+    if refreshed.refresh:
+        _set_refresh_cookie(response, shared, refreshed.refresh, persistent=refreshed.persistent)
+    return RefreshResponse(token=refreshed.token, expires_in=shared.settings.access_token_seconds)
 
 
 @router.post("/logout")
-async def logout(person: Caller, request: Request, response: Response, shared: Shared) -> LogoutResponse:
-    await shared.identity.log_out(person)
-    request.state.refreshed_token = None
+async def logout(request: Request, response: Response, shared: Shared) -> LogoutResponse:
+    """Ends the session of the Bearer token or the refresh cookie, whichever is still good, and clears both cookies.
+
+    The cookie alone is enough, since no other site can send it (SameSite=Strict): who was idle for an hour has
+    no good token any more and wants to leave all the same.
+    """
+    await shared.identity.log_out(bearer_token(request), request.cookies.get(REFRESH_COOKIE))
     response.delete_cookie(MEDIA_COOKIE, path="/api/v1")
     response.delete_cookie(REFRESH_COOKIE, path="/api/v1/auth")
     return LogoutResponse()

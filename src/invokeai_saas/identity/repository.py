@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    ColumnExpressionArgument,
+    Uuid,
+    any_,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from invokeai_saas.db.session import AuthSessionDb
@@ -18,6 +32,25 @@ class Credential(NamedTuple):
 
     user: User
     password_hash: str | None
+
+
+class SessionOf(NamedTuple):
+    """A session that is alive, and whose it is."""
+
+    id: UUID
+    user_id: UUID
+    sub: str
+    persistent: bool
+
+
+def _alive() -> tuple[ColumnExpressionArgument[bool], ...]:
+    """Conditions on a session joined with its person."""
+    return (
+        AuthSession.user_id == User.id,
+        AuthSession.revoked_at.is_(None),
+        AuthSession.expires_at > func.now(),
+        User.is_active,
+    )
 
 
 async def insert_user(db: AuthSessionDb, email: str, name: str, sub: str) -> UUID | None:
@@ -69,64 +102,98 @@ async def start_trial(db: AuthSessionDb, user_id: UUID) -> None:
 
 
 async def open_session(
-    db: AuthSessionDb, user_id: UUID, refresh_hash: bytes, expires_at: datetime, user_agent: str | None
+    db: AuthSessionDb,
+    user_id: UUID,
+    refresh_hash: bytes,
+    expires_at: datetime,
+    *,
+    persistent: bool,
+    user_agent: str | None,
 ) -> UUID:
     await db.execute(update(User).where(User.id == user_id).values(last_login_at=func.now()))
     statement = (
         insert(AuthSession)
-        .values(user_id=user_id, refresh_hash=refresh_hash, expires_at=expires_at, user_agent=user_agent)
+        .values(
+            user_id=user_id,
+            refresh_hash=refresh_hash,
+            expires_at=expires_at,
+            persistent=persistent,
+            user_agent=user_agent,
+        )
         .returning(AuthSession.id)
     )
     return (await db.execute(statement)).scalar_one()
 
 
 async def live_session(db: AuthSessionDb, session_id: UUID, sub: str) -> User | None:
-    """The person of a session that is neither revoked nor expired, if the identity provider's name fits."""
-    statement = (
-        select(User)
-        .join(AuthSession, AuthSession.user_id == User.id)
-        .where(
-            AuthSession.id == session_id,
-            AuthSession.revoked_at.is_(None),
-            AuthSession.expires_at > func.now(),
-            User.cognito_sub == sub,
-            User.is_active,
-        )
-    )
+    """The person of a session that is alive, if the identity provider's name fits."""
+    statement = select(User).where(AuthSession.id == session_id, User.cognito_sub == sub, *_alive())
     return (await db.execute(statement)).scalar_one_or_none()
 
 
-async def rotate_session(
-    db: AuthSessionDb, old_hash: bytes, new_hash: bytes
-) -> tuple[UUID, UUID, str] | None:
-    """Swaps a session's refresh secret: (session id, user id, sub), or None when the old one is not good any more."""
+async def live_sessions(db: AuthSessionDb, session_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of the sessions that are alive."""
+    statement = select(AuthSession.id).where(
+        AuthSession.id == any_(literal(list(session_ids), ARRAY(Uuid))), *_alive()
+    )
+    return set(await db.scalars(statement))
+
+
+async def rotate_session(db: AuthSessionDb, old_hash: bytes, new_hash: bytes) -> SessionOf | None:
+    """Swaps a session's refresh secret; None when the old one is not the session's present one."""
     statement = (
         update(AuthSession)
-        .where(
-            AuthSession.refresh_hash == old_hash,
-            AuthSession.revoked_at.is_(None),
-            AuthSession.expires_at > func.now(),
-            AuthSession.user_id == User.id,
-            User.is_active,
+        .where(AuthSession.refresh_hash == old_hash, *_alive())
+        .values(
+            refresh_hash=new_hash,
+            previous_refresh_hash=old_hash,
+            rotated_at=func.now(),
+            last_used_at=func.now(),
         )
-        .values(refresh_hash=new_hash, last_used_at=func.now())
-        .returning(AuthSession.id, User.id, User.cognito_sub)
+        .returning(AuthSession.id, User.id, User.cognito_sub, AuthSession.persistent)
     )
     row = (await db.execute(statement)).one_or_none()
-    return (row[0], row[1], row[2]) if row else None
+    return SessionOf(*row) if row else None
 
 
-async def revoke_session(db: AuthSessionDb, session_id: UUID) -> None:
-    await db.execute(
-        update(AuthSession)
-        .where(AuthSession.id == session_id, AuthSession.revoked_at.is_(None))
-        .values(revoked_at=func.now())
+async def session_before_swap(
+    db: AuthSessionDb, old_hash: bytes, grace: timedelta
+) -> tuple[SessionOf, bool] | None:
+    """The session whose secret was `old_hash` before the last swap, and whether that was at most `grace` ago."""
+    statement = select(
+        AuthSession.id,
+        User.id,
+        User.cognito_sub,
+        AuthSession.persistent,
+        AuthSession.rotated_at >= func.now() - grace,
+    ).where(AuthSession.previous_refresh_hash == old_hash, *_alive())
+    row = (await db.execute(statement)).one_or_none()
+    return (SessionOf(*row[:4]), bool(row[4])) if row else None
+
+
+async def revoke_session(db: AuthSessionDb, session_id: UUID) -> list[UUID]:
+    """Ends one session; answers it if it was alive."""
+    return await _revoke(db, AuthSession.id == session_id)
+
+
+async def revoke_session_of_secret(db: AuthSessionDb, refresh_hash: bytes) -> list[UUID]:
+    """Ends the session of a refresh secret, its present or its previous one; answers it if it was alive."""
+    return await _revoke(
+        db,
+        or_(AuthSession.refresh_hash == refresh_hash, AuthSession.previous_refresh_hash == refresh_hash),
     )
 
 
-async def revoke_other_sessions(db: AuthSessionDb, user_id: UUID, keep: UUID) -> None:
-    await db.execute(
+async def revoke_other_sessions(db: AuthSessionDb, user_id: UUID, keep: UUID) -> list[UUID]:
+    """Ends a person's sessions but one; answers which."""
+    return await _revoke(db, AuthSession.user_id == user_id, AuthSession.id != keep)
+
+
+async def _revoke(db: AuthSessionDb, *which: ColumnElement[bool]) -> list[UUID]:
+    statement = (
         update(AuthSession)
-        .where(AuthSession.user_id == user_id, AuthSession.id != keep, AuthSession.revoked_at.is_(None))
+        .where(*which, AuthSession.revoked_at.is_(None))
         .values(revoked_at=func.now())
+        .returning(AuthSession.id)
     )
+    return list(await db.scalars(statement))

@@ -9,14 +9,37 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, Field
 
 
+def _keepable(value: str) -> str:
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("Text must be made of whole Unicode characters other than NUL.")
+    return value
+
+
+def _normalized(value: str) -> str:
+    return validate_email(value, check_deliverability=False, test_environment=True).normalized.lower()
+
+
 def _email(value: str) -> str:
     try:
-        return validate_email(value, check_deliverability=False, test_environment=True).normalized.lower()
+        return _normalized(value)
     except EmailNotValidError as error:
         raise ValueError(str(error)) from error
 
 
-Email = Annotated[str, Field(max_length=255), AfterValidator(_email)]
+def _any_email(value: str) -> str:
+    """As sign-up wrote it down; what is no address at all stays as it is, and belongs to nobody."""
+    try:
+        return _normalized(value)
+    except EmailNotValidError:
+        return value.strip().lower()
+
+
+# Text that the database can hold and a hash can take: no NUL, no half characters.
+Text = Annotated[str, AfterValidator(_keepable)]
+Email = Annotated[Text, Field(max_length=255), AfterValidator(_email)]
+EmailOfLogin = Annotated[Text, Field(max_length=255), AfterValidator(_any_email)]
+Password = Annotated[Text, Field(max_length=256)]
+DisplayName = Annotated[Text, Field(max_length=100)]
 
 
 class UserDTO(BaseModel):
@@ -34,8 +57,8 @@ class UserDTO(BaseModel):
 
 
 class LoginRequest(BaseModel):
-    email: str = Field(max_length=255)
-    password: str = Field(max_length=256)
+    email: EmailOfLogin
+    password: Password
     remember_me: bool = False
 
 
@@ -47,8 +70,8 @@ class LoginResponse(BaseModel):
 
 class SignUpRequest(BaseModel):
     email: Email
-    password: str = Field(max_length=256)
-    display_name: str | None = Field(default=None, max_length=100)
+    password: Password
+    display_name: DisplayName | None = None
 
 
 class RefreshResponse(BaseModel):
@@ -76,9 +99,9 @@ class SetupStatusResponse(BaseModel):
 class ProfileUpdate(BaseModel):
     """InvokeAI's UserProfileUpdateRequest."""
 
-    display_name: str | None = Field(default=None, max_length=100)
-    current_password: str | None = Field(default=None, max_length=256)
-    new_password: str | None = Field(default=None, max_length=256)
+    display_name: DisplayName | None = None
+    current_password: Password | None = None
+    new_password: Password | None = None
 
 
 class GeneratedPassword(BaseModel):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from uuid import UUID, uuid4
 
+import structlog
+
 from invokeai_saas.db.session import Database
 from invokeai_saas.errors import Conflict, InvalidInput, Unauthenticated
 from invokeai_saas.identity import passwords, repository
-from invokeai_saas.identity.schemas import ProfileUpdate, SignUpRequest
+from invokeai_saas.identity.schemas import LoginRequest, ProfileUpdate, SignUpRequest
 from invokeai_saas.identity.tables import User
 from invokeai_saas.identity.tokens import Claims, LocalIssuer, TokenUse
 from invokeai_saas.settings import Settings
@@ -20,6 +25,13 @@ from invokeai_saas.settings import Settings
 # How long a process may go on trusting a session it has looked up: a revocation elsewhere takes this long.
 _TRUST_SECONDS = 5.0
 _TRUST_SIZE = 20_000
+# Two tabs of one browser may send the same refresh secret at once; the second is served this long after the first.
+_SWAP_GRACE = timedelta(seconds=30)
+_NOTICE_SECONDS = 2.0  # that telling the sockets of ended sessions may take
+
+log = structlog.get_logger(__name__)
+
+SessionsEnded = Callable[[Collection[UUID]], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,16 @@ class OpenedSession:
     expires_in: int  # seconds
 
 
+@dataclass(frozen=True)
+class RefreshedSession:
+    """Fresh tokens. `refresh` is None where the browser has its next secret already."""
+
+    token: str
+    media_token: str
+    refresh: str | None
+    persistent: bool
+
+
 def _digest(secret: str) -> bytes:
     """Refresh secrets are random and long, so a plain digest keeps them as safe as a slow hash would."""
     return sha256(secret.encode()).digest()
@@ -55,13 +77,17 @@ class Identity:
         database: pools of the API process.
         issuer: signs and verifies tokens.
         settings: lifetimes.
+        sessions_ended: told which sessions have just been ended, so that their sockets go too.
     """
 
-    def __init__(self, database: Database, issuer: LocalIssuer, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, issuer: LocalIssuer, settings: Settings, sessions_ended: SessionsEnded
+    ) -> None:
         self._database = database
         self._issuer = issuer
         self._verifier = issuer.verifier()
         self._settings = settings
+        self._sessions_ended = sessions_ended
         self._trusted: dict[str, tuple[float, Person]] = {}
 
     async def sign_up(self, request: SignUpRequest, user_agent: str | None) -> OpenedSession:
@@ -80,23 +106,25 @@ class Identity:
                 raise Conflict("There is an account with this address. Log in instead.", code="email_taken")
             await repository.set_password(db, user_id, password_hash)
             await repository.start_trial(db, user_id)
-        return await self._open(user_id, user_agent)
+        return await self._open(user_id, user_agent, persistent=True)
 
-    async def log_in(self, email: str, password: str, user_agent: str | None) -> OpenedSession:
+    async def log_in(self, request: LoginRequest, user_agent: str | None) -> OpenedSession:
         """Raises Unauthenticated with one answer for a wrong address and a wrong password."""
         async with self._database.authenticate() as db:
-            found = await repository.find_by_email(db, email.strip().lower())
-        fits = await passwords.verify_password(found.password_hash if found else None, password)
+            found = await repository.find_by_email(db, request.email)
+        fits = await passwords.verify_password(found.password_hash if found else None, request.password)
         if found is None or not fits or not found.user.is_active:
             raise Unauthenticated("Incorrect email or password.", code="wrong_credentials")
-        return await self._open(found.user.id, user_agent)
+        return await self._open(found.user.id, user_agent, persistent=request.remember_me)
 
-    async def _open(self, user_id: UUID, user_agent: str | None) -> OpenedSession:
+    async def _open(self, user_id: UUID, user_agent: str | None, *, persistent: bool) -> OpenedSession:
         refresh = secrets.token_urlsafe(32)
         expires = datetime.now(UTC) + timedelta(days=self._settings.session_days)
         async with self._database.authenticate() as db:
             agent = user_agent[:255] if user_agent else None
-            session_id = await repository.open_session(db, user_id, _digest(refresh), expires, agent)
+            session_id = await repository.open_session(
+                db, user_id, _digest(refresh), expires, persistent=persistent, user_agent=agent
+            )
             user = await repository.get_user(db, user_id)
         if user is None:
             raise Unauthenticated
@@ -134,22 +162,70 @@ class Identity:
         self._trusted[claims.session] = (time.monotonic() + _TRUST_SECONDS, person)
         return person, claims
 
-    async def refresh(self, secret: str) -> tuple[str, str, str]:
-        """Swaps a refresh secret for (access token, media token, next refresh secret)."""
-        following = secrets.token_urlsafe(32)
+    async def alive(self, session_ids: Collection[UUID]) -> set[UUID]:
+        """Those of the sessions that have not ended: neither revoked nor expired, their person active."""
         async with self._database.authenticate() as db:
-            rotated = await repository.rotate_session(db, _digest(secret), _digest(following))
-        if rotated is None:
-            raise Unauthenticated("Your session has ended. Please log in again.", code="session_ended")
-        session_id, user_id, sub = rotated
-        tokens = (self.issue(sub, user_id, session_id), self.issue(sub, user_id, session_id, "media"))
-        return *tokens, following
+            return await repository.live_sessions(db, session_ids)
 
-    async def log_out(self, person: Person) -> None:
-        """Ends the session; its tokens stop working here at once, elsewhere within seconds."""
+    async def refresh(self, secret: str) -> RefreshedSession:
+        """Fresh tokens for a refresh secret, which is swapped for its successor.
+
+        The secret before the last swap still gets tokens for half a minute, and no successor. Later it can only
+        be a copy in other hands: the session ends, whoever of the two came first.
+
+        Raises:
+            Unauthenticated: no live session has this secret (code `session_ended`).
+        """
+        following = secrets.token_urlsafe(32)
+        stolen: list[UUID] = []
         async with self._database.authenticate() as db:
-            await repository.revoke_session(db, person.session_id)
-        self._trusted.pop(str(person.session_id), None)
+            session = await repository.rotate_session(db, _digest(secret), _digest(following))
+            if session is None:
+                before = await repository.session_before_swap(db, _digest(secret), _SWAP_GRACE)
+                if before is not None and before[1]:
+                    session, following = before[0], ""
+                elif before is not None:
+                    stolen = await repository.revoke_session(db, before[0].id)
+        if stolen:
+            log.warning("refresh_secret_reused", session=str(stolen[0]))
+            await self._ended(stolen)
+        if session is None:
+            raise Unauthenticated("Your session has ended. Please log in again.", code="session_ended")
+        return RefreshedSession(
+            token=self.issue(session.sub, session.user_id, session.id),
+            media_token=self.issue(session.sub, session.user_id, session.id, "media"),
+            refresh=following or None,
+            persistent=session.persistent,
+        )
+
+    async def log_out(self, token: str | None, refresh: str | None) -> None:
+        """Ends the session of an access token, and that of a refresh secret: either may have expired or be missing.
+
+        Tokens of an ended session stop working here at once, elsewhere within seconds; its sockets are closed.
+        """
+        session_id = None
+        if token:
+            with suppress(Unauthenticated):
+                session_id = UUID(self._verifier.verify(token).session)
+        ended: list[UUID] = []
+        async with self._database.authenticate() as db:
+            if session_id:
+                ended += await repository.revoke_session(db, session_id)
+            if refresh:
+                ended += await repository.revoke_session_of_secret(db, _digest(refresh))
+        await self._ended(ended)
+
+    async def _ended(self, session_ids: Collection[UUID]) -> None:
+        for session_id in session_ids:
+            self._trusted.pop(str(session_id), None)
+        if not session_ids:
+            return
+        try:
+            async with asyncio.timeout(_NOTICE_SECONDS):
+                await self._sessions_ended(session_ids)
+        except Exception as error:
+            # They have ended all the same; every process looks after its sockets by itself from time to time.
+            log.warning("sockets_not_told", error=repr(error))
 
     async def me(self, person: Person) -> User:
         async with self._database.authenticate() as db:
@@ -165,6 +241,7 @@ class Identity:
             InvalidInput: the current password is wrong or missing, or the new one is weak.
         """
         new_hash = None
+        ended: list[UUID] = []
         if change.new_password is not None:
             passwords.check_strength(change.new_password)
             async with self._database.authenticate() as db:
@@ -177,5 +254,6 @@ class Identity:
                 await repository.set_name(db, person.user_id, change.display_name)
             if new_hash is not None:
                 await repository.set_password(db, person.user_id, new_hash)
-                await repository.revoke_other_sessions(db, person.user_id, person.session_id)
+                ended = await repository.revoke_other_sessions(db, person.user_id, person.session_id)
+        await self._ended(ended)
         return await self.me(person)

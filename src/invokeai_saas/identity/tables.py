@@ -47,6 +47,11 @@ class AuthSession(Base):
     id: Mapped[NewId]
     user_id: Mapped[Owner]
     refresh_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    # The secret before this one: good for a moment after the swap (two tabs ask at once), a sign of theft later.
+    previous_refresh_hash: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    rotated_at: Mapped[Moment | None]
+    # Whether the browser keeps the cookie when it is closed ("remember me").
+    persistent: Mapped[bool] = mapped_column(server_default=text("false"))
     user_agent: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[CreatedAt]
     last_used_at: Mapped[CreatedAt]

@@ -1,4 +1,7 @@
-"""What every HTTP request gets: an id in the logs and the answer, a fresh token when one is due, a log line."""
+"""What every HTTP request gets: an id in the logs and the answer, a fresh token when one is due, a log line.
+
+Errors that nobody foresaw end here rather than in the framework's outermost layer, which knows no request id.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,14 @@ from uuid import uuid4
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = structlog.get_logger("request")
+_UNFORESEEN = {
+    "detail": "Something went wrong on our side. We have been told; please try again.",
+    "code": "internal_error",
+}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -29,7 +37,7 @@ class RequestMiddleware:
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         state = scope.setdefault("state", {})
         started = time.perf_counter()
-        status = 500
+        status = 0  # of the answer, once it has begun
         structlog.contextvars.bind_contextvars(request_id=request_id)
 
         async def send_with_headers(message: Message) -> None:
@@ -47,7 +55,12 @@ class RequestMiddleware:
 
         try:
             await self._app(scope, receive, send_with_headers)
+        except Exception as error:
+            log.error("request_failed", path=scope["path"], exc_info=error)
+            if status:
+                raise  # half an answer is out: the server cuts the connection
+            await JSONResponse(_UNFORESEEN, status_code=500)(scope, receive, send_with_headers)
         finally:
-            structlog.contextvars.unbind_contextvars("request_id")
             elapsed = round((time.perf_counter() - started) * 1000, 1)
             log.debug("request", method=scope["method"], path=scope["path"], status=status, ms=elapsed)
+            structlog.contextvars.unbind_contextvars("request_id")

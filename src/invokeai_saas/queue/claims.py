@@ -49,7 +49,6 @@ class Finished(NamedTuple):
     accepted: bool
     charged: int
     status_sequence: int
-    dropped_keys: list[str]
 
 
 class Reaped(NamedTuple):
@@ -61,7 +60,6 @@ class Reaped(NamedTuple):
     status: str
     status_sequence: int
     batch_id: UUID
-    dropped_keys: list[str]
 
 
 def _jsonb(value: object) -> Jsonb | None:
@@ -120,7 +118,7 @@ class Claims:
             raise
 
     def claim(
-        self, tier: str, worker: str, loaded: Sequence[str], lease: float, affinity: float
+        self, tier: str, worker: str, loaded: Sequence[str], lease: float, affinity: float, deadline: float
     ) -> Claim | None:
         """The next job of a tier, or None.
 
@@ -128,10 +126,11 @@ class Claims:
             loaded: keys of the models this worker holds.
             lease: seconds until the job is given to another worker unless a heartbeat comes.
             affinity: how far (credits per lane weight) a lane may be preferred for its model.
+            deadline: seconds that the job may run at all.
         """
         row = self._row(
-            "SELECT * FROM queue_claim(%s, %s, %s::text[], %s, %s)",
-            [tier, worker, list(loaded), lease, affinity],
+            "SELECT * FROM queue_claim(%s, %s, %s::text[], %s, %s, %s)",
+            [tier, worker, list(loaded), lease, affinity, deadline],
         )
         return Claim(**row) if row else None
 
@@ -148,47 +147,45 @@ class Claims:
         outcome: str,
         seconds: float,
         session: dict[str, Any] | None,
+        images: Sequence[dict[str, Any]] = (),
         error: tuple[str | None, str | None, str | None] = (None, None, None),
     ) -> Finished:
-        """Ends the attempt's job: state, lane, money and usage in one transaction.
+        """Ends the attempt's job: state, pictures, lane, money and usage in one transaction.
 
         Parameters:
             outcome: completed, failed or canceled.
             seconds: metered wall time on the GPU.
             session: final state of the graph's run.
+            images: rows of the pictures whose files are stored.
             error: type, message and traceback.
         """
         row = self._row(
-            "SELECT * FROM queue_finish(%s, %s, %s, %s, %s, %s, %s)",
-            [attempt, outcome, round(Decimal(seconds), 3), _jsonb(session or None), *error],
+            "SELECT * FROM queue_finish(%s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                attempt,
+                outcome,
+                round(Decimal(seconds), 3),
+                _jsonb(session or None),
+                _jsonb(list(images)),
+                *error,
+            ],
         )
         assert row is not None
         return Finished(**row)
 
-    def hand_back(self, attempt: UUID) -> bool:
-        """Returns the job to the queue, unharmed; false when it was no longer this attempt's."""
-        row = self._row("SELECT queue_return(%s) AS done", [attempt])
-        return bool(row and row["done"])
+    def hand_back(self, attempt: UUID, *, away: bool = False) -> tuple[str, str] | None:
+        """Returns the job to the queue: (what it is now, its tier); None when it was no longer this attempt's.
+
+        Parameters:
+            away: a backing service was away; the job is tried again after a pause.
+        """
+        row = self._row("SELECT * FROM queue_return(%s, %s)", [attempt, away])
+        return (row["status"], row["tier"]) if row else None
 
     def reap(self, max_attempts: int) -> Reaped | None:
-        """Ends one lease that ran out; None when there is none."""
+        """Ends one attempt whose lease or deadline has passed; None when there is none."""
         row = self._row("SELECT * FROM queue_reap(%s)", [max_attempts])
         return Reaped(**row) if row else None
-
-    def record_image(
-        self,
-        attempt: UUID,
-        image: dict[str, Any],
-        metadata: dict[str, Any] | None,
-        workflow: dict[str, Any] | None,
-        graph: dict[str, Any] | None,
-    ) -> bool:
-        """Writes a picture's row under the attempt's fence; false when another attempt has taken over."""
-        parts = [_jsonb(part) for part in (metadata, workflow, graph)]
-        row = self._row(
-            "SELECT gallery_record_image(%s, %s, %s, %s, %s) AS done", [attempt, _jsonb(image), *parts]
-        )
-        return bool(row and row["done"])
 
     def status_event(self, item_id: int) -> dict[str, Any] | None:
         """Payload of queue_item_status_changed, less the timestamp."""

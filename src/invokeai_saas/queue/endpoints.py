@@ -16,6 +16,7 @@ from invokeai_saas.queue.schemas import (
     Counts,
     Deleted,
     Item,
+    ItemId,
     ItemIds,
     ItemIdsRequest,
     ItemSummary,
@@ -26,8 +27,7 @@ from invokeai_saas.queue.schemas import (
 
 router = APIRouter(prefix="/api/v1/queue/{queue_id}", tags=["queue"])
 
-ItemId = Annotated[int, Path(ge=0, lt=2**53)]
-Destination = Annotated[str, Query(max_length=255)]
+Destination = Annotated[str, Query(max_length=255, pattern=r"^[^\x00]*$")]
 
 
 @router.post("/enqueue_batch", dependencies=[Depends(limit_enqueue)])
@@ -83,17 +83,17 @@ async def get_batch_status(batch_id: str, db: Reader) -> Counts:
 
 
 @router.get("/i/{item_id}", response_model_exclude_none=True)
-async def get_queue_item(item_id: ItemId, db: Reader) -> Item:
+async def get_queue_item(item_id: Annotated[ItemId, Path()], db: Reader) -> Item:
     return await service.get_item(db, item_id)
 
 
 @router.delete("/i/{item_id}")
-async def delete_queue_item(item_id: ItemId, shared: Shared, db: Writer) -> None:
+async def delete_queue_item(item_id: Annotated[ItemId, Path()], shared: Shared, db: Writer) -> None:
     await service.delete_item(shared, db, item_id)
 
 
 @router.put("/i/{item_id}/cancel")
-async def cancel_queue_item(item_id: ItemId, shared: Shared, db: Writer) -> Item:
+async def cancel_queue_item(item_id: Annotated[ItemId, Path()], shared: Shared, db: Writer) -> Item:
     return await service.cancel_item(shared, db, item_id)
 
 
@@ -118,7 +118,9 @@ async def delete_all_except_current(shared: Shared, db: Writer) -> Deleted:
 
 
 @router.delete("/d/{destination}")
-async def delete_by_destination(destination: str, shared: Shared, db: Writer) -> Deleted:
+async def delete_by_destination(
+    destination: Annotated[str, Path(pattern=r"^[^\x00]*$")], shared: Shared, db: Writer
+) -> Deleted:
     return Deleted(deleted=await service.delete_matching(shared, db, destination=destination))
 
 
@@ -134,7 +136,7 @@ async def prune(db: Writer) -> Deleted:
 
 @router.put("/retry_items_by_id", dependencies=[Depends(limit_enqueue)])
 async def retry_items_by_id(
-    item_ids: Annotated[list[int], Body(max_length=100)], shared: Shared, db: Writer
+    item_ids: Annotated[list[ItemId], Body(max_length=100)], shared: Shared, db: Writer
 ) -> Retried:
     return Retried(queue_id=QUEUE_ID, retried_item_ids=await service.retry(shared, db, item_ids))
 

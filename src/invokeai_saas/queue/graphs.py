@@ -15,7 +15,7 @@ from invokeai_saas.errors import InvalidInput, NotInPlan
 from invokeai_saas.queue.batches import Batch, BatchItem, ImageRef
 from invokeai_saas.queue.collections import CollectionCheck
 from invokeai_saas.queue.fieldtypes import compatible
-from invokeai_saas.queue.jsonwalk import text_problem
+from invokeai_saas.queue.jsonwalk import json_problem
 from invokeai_saas.queue.nodetypes import NodeType, NodeTypes
 
 _GRAPH = ("batch", "graph")
@@ -64,6 +64,9 @@ class GraphCheck:
             raise InvalidInput((*_GRAPH, "nodes"), "A graph needs at least one node.")
         if len(raw) > MAX_NODES:
             raise InvalidInput((*_GRAPH, "nodes"), f"A graph may have {MAX_NODES} nodes at most.")
+        wrong_id = json_problem(str(graph.get("id")), 255)
+        if wrong_id:
+            raise InvalidInput(_GRAPH, f"The graph's id: {wrong_id}")
         types = {node_id: self._type_of(node_id, node) for node_id, node in raw.items()}
         nodes = {node_id: self._node(node_id, node, types[node_id]) for node_id, node in raw.items()}
         edges = [self._edge(number, edge) for number, edge in enumerate(_edges(graph))]
@@ -76,7 +79,7 @@ class GraphCheck:
         _check_required(nodes, types, edges)
         CollectionCheck(types, edges, order).check()
         stored = {
-            "id": str(graph.get("id") or "graph")[:255],
+            "id": str(graph.get("id") or "graph"),
             "nodes": nodes,
             "edges": [
                 {
@@ -110,9 +113,9 @@ class GraphCheck:
             if value is None:
                 continue
             place = (*_GRAPH, "nodes", node_id, field[:255])
-            wrong_text = text_problem([field, value], self._max_text)
+            wrong_text = json_problem([field, value], self._max_text)
             if wrong_text:
-                raise InvalidInput(place, wrong_text, code="text_too_long")
+                raise InvalidInput(place, wrong_text)
             if field not in kind.properties:
                 if kind.takes_extra_fields:
                     kept[field] = value
@@ -153,7 +156,7 @@ class GraphCheck:
                 )
             for item in datum.items:
                 value = plain(item)
-                problem = text_problem(value, self._max_text)
+                problem = json_problem(value, self._max_text)
                 problem = problem or self._types.value_error(kind, datum.field_name, value)
                 if problem:
                     raise InvalidInput(("batch", "data", datum.node_path, datum.field_name), problem)

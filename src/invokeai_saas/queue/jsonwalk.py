@@ -5,30 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+MAX_DEPTH = 64
+_MAX_INTEGER = 2**63
 
-def walk(value: Any) -> Iterator[Any]:
-    """The value itself and everything inside it: objects, lists, their keys and elements, in no special order."""
-    waiting = [value]
+
+def walk(value: Any) -> Iterator[tuple[Any, int]]:
+    """The value itself and everything inside it (objects, lists, keys, elements), each with its depth."""
+    waiting = [(value, 0)]
     while waiting:
-        found = waiting.pop()
-        yield found
+        found, depth = waiting.pop()
+        yield found, depth
         if isinstance(found, dict):
-            waiting.extend(found.keys())
-            waiting.extend(found.values())
+            waiting.extend((key, depth + 1) for key in found)
+            waiting.extend((part, depth + 1) for part in found.values())
         elif isinstance(found, list):
-            waiting.extend(found)
+            waiting.extend((part, depth + 1) for part in found)
 
 
-def text_problem(value: Any, longest: int) -> str | None:
-    """What is wrong with the texts in a value; None when nothing is.
+def json_problem(value: Any, longest: int) -> str | None:
+    """Why a value can't be kept (the database holds no NUL, no half characters, no endless numbers), or None.
 
     Parameters:
         longest: characters that one text may have.
     """
-    for part in walk(value):
+    for part, depth in walk(value):
+        if depth > MAX_DEPTH:
+            return f"Values may be nested {MAX_DEPTH} deep."
         if isinstance(part, str):
             if len(part) > longest:
                 return f"Text may be {longest} characters long."
             if "\0" in part:
                 return "Text may not contain the NUL character."
+            if any("\ud800" <= character <= "\udfff" for character in part):
+                return "Text must be made of whole Unicode characters."
+        elif isinstance(part, int) and not -_MAX_INTEGER <= part < _MAX_INTEGER:
+            return "Numbers may have 63 bits."
+        elif isinstance(part, float) and part - part != 0:
+            return "Numbers must be finite."
     return None

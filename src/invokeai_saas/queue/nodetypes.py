@@ -41,7 +41,7 @@ class NodeTypes:
 
     def __init__(self, catalog: NodeCatalog) -> None:
         self._catalog = catalog
-        self.get = cache(self._build)
+        self._known = cache(self._build)
         self._validator = cache(self._make_validator)
 
     @cached_property
@@ -57,14 +57,16 @@ class NodeTypes:
     def _registry(self) -> jsonschema_rs.Registry:
         return jsonschema_rs.Registry([(_DOCUMENT, self._catalog.document)])
 
+    def get(self, name: str) -> NodeType | None:
+        """The node type of a name; None for a name that the catalogue lacks, of which nothing is kept."""
+        return self._known(name) if name in self._names else None
+
     def denied(self, name: str) -> str | None:
         """Why a known node may not run on shared workers; None when it may."""
         return self._catalog.denied.get(name)
 
-    def _build(self, name: str) -> NodeType | None:
-        schema_name = self._names.get(name)
-        if schema_name is None:
-            return None
+    def _build(self, name: str) -> NodeType:
+        schema_name = self._names[name]
         schemas = self._catalog.document["components"]["schemas"]
         schema = schemas[schema_name]
         output = schemas[schema["output"]["$ref"].rpartition("/")[2]]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-ItemId = int
+ItemId = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 class ProcessorStatus(BaseModel):

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.exc import DBAPIError
 
+from invokeai_saas.billing import service as billing
 from invokeai_saas.catalog import service as catalog
 from invokeai_saas.credits.estimate import Work, estimate_credits
 from invokeai_saas.db.session import ReadSession, WriteSession
@@ -26,9 +27,9 @@ from invokeai_saas.queue.batches import (
     expand,
     parse_batch_id,
 )
-from invokeai_saas.queue.graphs import CheckedGraph, GraphCheck
+from invokeai_saas.queue.graphs import CheckedGraph, GraphCheck, plain
 from invokeai_saas.queue.items import QUEUE_ID, item, summary
-from invokeai_saas.queue.jsonwalk import text_problem
+from invokeai_saas.queue.jsonwalk import json_problem
 from invokeai_saas.queue.schemas import Counts, Item, ItemSummary, QueueAndProcessorStatus, QueueStatus
 from invokeai_saas.queue.tables import Batch as BatchRow
 from invokeai_saas.queue.work import describe, model_keys
@@ -49,7 +50,7 @@ async def enqueue(shared: Services, db: WriteSession, request: EnqueueRequest) -
     batch, settings = request.batch, shared.settings
     checker = GraphCheck(shared.node_types, settings.max_prompt_chars)
     graph = checker.check(batch.graph)
-    wrong_text = text_problem([batch.workflow, batch.origin, batch.destination], settings.max_body_bytes)
+    wrong_text = json_problem([batch.workflow, batch.origin, batch.destination], settings.max_body_bytes)
     if wrong_text:
         raise InvalidInput(("batch", "workflow"), wrong_text)
     check_data(batch)
@@ -61,6 +62,7 @@ async def enqueue(shared: Services, db: WriteSession, request: EnqueueRequest) -
             code="too_many_items",
         )
     checker.check_values(graph, batch)
+    _check_size(batch, requested, settings.max_batch_bytes)
     keys = await _require_models(db, graph)
     batch_id = parse_batch_id(batch.batch_id) or uuid4()
     if await repository.find_batch(db, batch_id):
@@ -82,6 +84,21 @@ async def enqueue(shared: Services, db: WriteSession, request: EnqueueRequest) -
     )
 
 
+def _check_size(batch: Batch, requested: int, limit: int) -> None:
+    """Refuses a batch whose jobs' values, written out, would take more than `limit` bytes in all."""
+    written = 0
+    for datum in (datum for group in batch.data or [] for datum in group):
+        if datum.items:
+            size = len(json.dumps([plain(item) for item in datum.items])) + len(datum.node_path)
+            written += size * requested // len(datum.items)
+    if written > limit:
+        raise InvalidInput(
+            ("batch", "data"),
+            f"The values of these {requested} jobs come to more than {limit // 2**20} MiB.",
+            code="too_many_items",
+        )
+
+
 async def _require_models(db: WriteSession, graph: CheckedGraph) -> list[str]:
     named = model_keys(graph)
     visible = await catalog.visible_models(db, list(named))
@@ -92,6 +109,7 @@ async def _require_models(db: WriteSession, graph: CheckedGraph) -> list[str]:
                 "This model does not exist. Choose another one.",
                 code="model_not_found",
             )
+    await billing.require_model_access(db, {catalog.family(model) for model in visible.values()})
     return sorted(named)
 
 
@@ -142,16 +160,16 @@ async def _place(
 
 
 def _refusal(error: DBAPIError) -> Exception:
-    """Our own SQLSTATEs as our own errors."""
+    """Our own SQLSTATEs as our own errors; any other error as it is."""
     cause = getattr(error.orig, "__cause__", None) or error.orig
-    code = getattr(cause, "sqlstate", None)
-    detail: dict[str, int] = json.loads(getattr(cause, "detail", None) or "{}")
+    code = str(getattr(cause, "sqlstate", ""))
+    detail: dict[str, int] = (
+        json.loads(getattr(cause, "detail", None) or "{}") if code.startswith("SC") else {}
+    )
     if code == "SC402":
         return InsufficientCredits(detail.get("needed", 0), detail.get("available", 0))
     if code in ("SC403", "SC404"):
-        return NotInPlan(
-            "generation", ["starter", "pro", "studio"], "Your plan has ended. Choose one to go on."
-        )
+        return NotInPlan("generation", [], "Your plan has ended. Choose one to go on.")
     if code == "SC429":
         return Conflict(
             f"{detail['pending']} jobs are waiting and {detail['limit']} may. Let some finish first.",
@@ -276,6 +294,7 @@ async def retry(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> 
     """Queues failed and cancelled jobs anew, as new jobs with reservations of their own."""
     rows = [r for r in await repository.items(db, ids=item_ids) if r.job.status in ("failed", "canceled")]
     batches = await repository.batches(db, [row.job.batch_id for row in rows])
+    await _still_there(db, {key for row in rows for key in row.job.model_keys})
     for row in rows:
         batch = batches[row.job.batch_id]
         nodes = apply_values(batch.graph, row.job.field_values)["nodes"].values()
@@ -292,6 +311,14 @@ async def retry(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> 
     if retried:
         db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_items_retried", payload))
     return retried
+
+
+async def _still_there(db: WriteSession, keys: set[str]) -> None:
+    """Raises InvalidInput when a model that jobs name has gone since."""
+    visible = await catalog.visible_models(db, sorted(keys))
+    if keys - visible.keys():
+        raise InvalidInput((), "A model of these jobs is not offered any more.", code="model_not_found")
+    await billing.require_model_access(db, {catalog.family(model) for model in visible.values()})
 
 
 async def _whole(db: ReadSession | WriteSession, rows: Sequence[repository.ItemRow]) -> list[Item]:

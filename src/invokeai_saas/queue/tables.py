@@ -98,6 +98,7 @@ class Job(Base):
     session: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # final state of the graph's run
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
+    not_before: Mapped[Moment | None]  # a backing service was away: try again then
     started_at: Mapped[Moment | None]
     completed_at: Mapped[Moment | None]
 
@@ -120,10 +121,12 @@ class Attempt(Base):
     item_id: Mapped[int] = mapped_column(BigInteger)
     number: Mapped[int]
     worker_id: Mapped[str] = mapped_column(String(100))
+    lane_charge: Mapped[float] = mapped_column(Double)  # what its start added to the lane's virtual time
     lease_until: Mapped[Moment]
     started_at: Mapped[CreatedAt]
     ended_at: Mapped[Moment | None]
-    outcome: Mapped[str | None] = mapped_column(String(20))  # completed, failed, canceled, lost, returned
+    # completed, failed, canceled, lost, overdue, returned (its worker drained), away (a backing service was)
+    outcome: Mapped[str | None] = mapped_column(String(20))
     gpu_seconds: Mapped[Decimal | None] = mapped_column(Numeric(12, 3))
 
 
@@ -154,6 +157,7 @@ class Lane(Base):
     max_running: Mapped[int | None]  # the plan's parallel lanes; NULL: unlimited
     weight: Mapped[float] = mapped_column(Double, server_default="1")
     virtual_time: Mapped[float] = mapped_column(Double, server_default="0")  # credits per weight
+    passed_over: Mapped[int] = mapped_column(server_default="0")  # times in a row, for a loaded model's sake
 
 
 class GpuWorker(Base):

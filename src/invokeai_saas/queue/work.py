@@ -11,11 +11,12 @@ from invokeai_saas.queue.jsonwalk import walk
 
 _MODEL_KEYS = {"key", "hash", "name", "base", "type"}
 # Metadata repeats the models for the record; naming one there does not load it.
+_LARGEST = 100_000
 _ONLY_TELLS = {"core_metadata", "metadata", "metadata_item"}
 
 
 def _identifiers(value: object) -> Iterable[dict[str, Any]]:
-    return (part for part in walk(value) if isinstance(part, dict) and part.keys() >= _MODEL_KEYS)
+    return (part for part, _ in walk(value) if isinstance(part, dict) and part.keys() >= _MODEL_KEYS)
 
 
 def model_keys(graph: CheckedGraph) -> dict[str, tuple[str, str]]:
@@ -30,6 +31,12 @@ def model_keys(graph: CheckedGraph) -> dict[str, tuple[str, str]]:
     return found
 
 
+def _figure(node: dict[str, Any], field: str) -> int:
+    """A node's figure, within reason: an estimate from more would overflow, and the job is metered anyway."""
+    value = node.get(field)
+    return min(max(value, 0), _LARGEST) if isinstance(value, int) else 0
+
+
 def describe(nodes: Iterable[dict[str, Any]]) -> Work:
     """What a job with these nodes (its batch values put in) is going to do.
 
@@ -41,15 +48,10 @@ def describe(nodes: Iterable[dict[str, Any]]) -> Work:
     for node in nodes:
         if node["type"] in _ONLY_TELLS:
             continue
-        if isinstance(node.get("steps"), int):
-            steps += node["steps"]
-        elif isinstance(node.get("num_steps"), int):  # FLUX
-            steps += node["num_steps"]
-        if isinstance(node.get("width"), int):
-            width = max(width, node["width"])
-        if isinstance(node.get("height"), int):
-            height = max(height, node["height"])
+        steps += _figure(node, "steps") or _figure(node, "num_steps")  # FLUX says num_steps
+        width = max(width, _figure(node, "width"))
+        height = max(height, _figure(node, "height"))
         for identifier in _identifiers(node):
             if identifier["type"] == "main" and not name:
                 base, name = str(identifier["base"]), str(identifier["name"])
-    return Work(base=base, model_name=name, steps=steps, width=width, height=height)
+    return Work(base=base, model_name=name, steps=min(steps, _LARGEST), width=width, height=height)

@@ -18,7 +18,6 @@ from invokeai_saas.errors import Unavailable
 from invokeai_saas.queue.claims import Claims
 from invokeai_saas.queue.doorbell import WorkerBell
 from invokeai_saas.settings import Settings
-from invokeai_saas.storage.objects import open_object_store
 from invokeai_saas.worker.events import EventStream
 
 log = structlog.get_logger(__name__)
@@ -44,12 +43,12 @@ class Scheduler:
         self._redis = Redis.from_url(redis_url, socket_connect_timeout=5)
         self._bell = WorkerBell(self._redis)
         self._events = EventStream(redis_url)
-        self._objects = open_object_store(settings)
         self._stopping = threading.Event()
         self._tasks = [
             Task("reap", min(1.0, settings.lease_seconds / 4), self.reap),
             Task("ring", 5.0, self.ring_again),
             Task("expire_credits", 60.0, self.expire_credits),
+            Task("forget_workers", 3600.0, self.forget_workers),
         ]
 
     def run(self) -> None:
@@ -86,7 +85,6 @@ class Scheduler:
                 self._bell.ring(job.tier)
             else:
                 self._events.emit(str(job.user_id), "credits_changed", {})
-            self._objects.delete_sync(job.dropped_keys)
 
     def ring_again(self) -> None:
         """Rings for jobs that could start: a lost ring costs seconds, not a job."""
@@ -104,3 +102,8 @@ class Scheduler:
             row = connection.cursor(row_factory=tuple_row).execute("SELECT credits_expire(500)").fetchone()
             if row and row[0]:
                 log.info("credits_expired", grants=row[0])
+
+    def forget_workers(self) -> None:
+        """Drops the records of workers that have been gone for a day."""
+        with self._claims.plain() as connection:
+            connection.execute("SELECT queue_forget_workers()")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 
 from starlette.requests import Request
@@ -11,6 +12,8 @@ from invokeai_saas.storage.objects import ObjectStore
 
 # By the ending, because it is ours: what a file once claimed to be is never believed.
 _TYPES = {".png": "image/png", ".webp": "image/webp"}
+# What is passed on to the store of a stranger's If-None-Match; anything else is as good as none.
+_ETAG = re.compile(r'\*|(W/)?"[\x21\x23-\x7e]{1,200}"')
 
 
 async def stored_file(request: Request, objects: ObjectStore, key: str, *, max_age: int) -> Response:
@@ -28,8 +31,8 @@ async def stored_file(request: Request, objects: ObjectStore, key: str, *, max_a
         head = await objects.head(key)
         headers |= {"Content-Length": str(head.size), **_validator(head.etag)}
         return Response(media_type=media_type, headers=headers)
-    known = request.headers.get("if-none-match")
-    stored = await objects.get_unless(key, known) if known else await objects.get(key)
+    known = request.headers.get("if-none-match", "")
+    stored = await objects.get_unless(key, known) if _ETAG.fullmatch(known) else await objects.get(key)
     if stored is None:
         return Response(status_code=304, headers=headers | _validator(known))
     return Response(stored.data, media_type=media_type, headers=headers | _validator(stored.etag))

@@ -12,7 +12,9 @@ from base64 import urlsafe_b64encode
 from hashlib import sha256
 from urllib.parse import quote
 
-from invokeai_saas.errors import NotFound
+from invokeai_saas.errors import NotFound, SetupError
+
+_SHORTEST_KEY = 32  # bytes: as long as the hash that it keys
 
 
 class MediaSigner:
@@ -21,10 +23,18 @@ class MediaSigner:
     Parameters:
         key: secret shared by everything that signs or serves media.
         lifetime: seconds; a path is good for at least this long and at most twice as long.
+
+    Raises:
+        SetupError: the key is missing or short, so that anybody could sign everybody's paths.
     """
 
     def __init__(self, key: str, lifetime: int) -> None:
         self._key = key.encode()
+        if len(self._key) < _SHORTEST_KEY:
+            raise SetupError(
+                f"MEDIA_SIGNING_KEY has {len(self._key)} bytes; it needs {_SHORTEST_KEY}.",
+                "Set it to a random secret, the same one for API and workers.",
+            )
         self._lifetime = lifetime
 
     def path(self, object_key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import orjson
@@ -22,6 +23,8 @@ from invokeai_saas.studio.schemas import (
 
 public = APIRouter(prefix="/api/v1")
 router = APIRouter(prefix="/api/v1", dependencies=[Depends(caller)])
+# What the page keeps is the person's, whatever the queue in its path is called.
+state_router = APIRouter(prefix="/client_state/{queue_id}", tags=["client_state"])
 
 
 async def _state(request: Request) -> bytes:
@@ -75,7 +78,7 @@ async def invocation_cache() -> InvocationCacheStatus:
 @router.post("/utilities/dynamicprompts", tags=["utilities"])
 async def dynamic_prompts(body: DynamicPromptsRequest) -> DynamicPrompts:
     """The prompts that `{a|b}` stands for."""
-    return prompts.expand(body)
+    return await asyncio.to_thread(prompts.expand, body)  # ten thousand prompts take a while
 
 
 @router.get("/utilities/fonts", tags=["utilities"])
@@ -84,30 +87,30 @@ async def fonts() -> Fonts:
     return Fonts()
 
 
-@router.get("/client_state/{queue_id}/get_by_key", tags=["client_state"], response_model=str | None)
+@state_router.get("/get_by_key", response_model=str | None)
 async def get_state(key: StateKey, session: Reader) -> Response:
     return _text(await service.get_state(session, key))
 
 
-@router.post("/client_state/{queue_id}/set_by_key", tags=["client_state"], response_model=str)
+@state_router.post("/set_by_key", response_model=str)
 async def set_state(key: StateKey, value: StateValue, session: Writer) -> Response:
     """Remembers the raw body under a key. The page sends text whatever the content type says."""
     return _text(await service.set_state(session, key, value))
 
 
-@router.get("/client_state/{queue_id}/get_keys_by_prefix", tags=["client_state"])
+@state_router.get("/get_keys_by_prefix")
 async def state_keys(
     prefix: Annotated[str, Query(max_length=255, pattern=r"^[^\x00]*$")], session: Reader
 ) -> list[str]:
     return await service.state_keys(session, prefix)
 
 
-@router.post("/client_state/{queue_id}/delete_by_key", tags=["client_state"])
+@state_router.post("/delete_by_key")
 async def delete_one_state(key: StateKey, session: Writer) -> None:
     await service.delete_state(session, key)
 
 
-@router.post("/client_state/{queue_id}/delete", tags=["client_state"])
+@state_router.post("/delete")
 async def delete_state(session: Writer) -> None:
     await service.delete_state(session)
 
@@ -115,3 +118,6 @@ async def delete_state(session: Writer) -> None:
 def _text(value: str | None) -> Response:
     """A JSON string, or null. Values have up to megabytes, so they skip the model layer."""
     return Response(orjson.dumps(value), media_type="application/json")
+
+
+router.include_router(state_router)

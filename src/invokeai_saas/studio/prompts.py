@@ -16,13 +16,16 @@ from itertools import islice, permutations
 
 from invokeai_saas.studio.schemas import DynamicPrompts, DynamicPromptsRequest
 
-_MAX_DEPTH = 20
-_MAX_VARIANTS = 200  # in one prompt
-_MAX_STEPS = 100_000  # combinations looked at
+# The prompt is a stranger's: these bound the time and the stack that it can take.
+_MAX_DEPTH = 10
+_MAX_VARIANTS = 100  # in one prompt
+_MAX_JOINED = 20  # options of one variant in one prompt
+_MAX_STEPS = 200_000  # options looked at, in all
 _MAX_CHARS = 2_000_000  # in one answer
 
 _BOUNDS = re.compile(r"\s*(?:(\d{1,4})(-)?(\d{1,4})?|-(\d{1,4}))\$\$(?:([^${}|]*)\$\$)?")
 _WEIGHT = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)::")
+_VARIABLE = re.compile(r"(?<!\$)\$\{")
 _PIECES = re.compile(r"([{}|])")
 _WILDCARD = re.compile(r"__([\w./*-]+?)__")
 
@@ -47,15 +50,19 @@ _Part = str | _Variants
 
 def expand(request: DynamicPromptsRequest) -> DynamicPrompts:
     """All the prompts in order, or random ones, at most `max_prompts`."""
+    parser = _Parser(request.prompt)
     try:
-        parts = _Parser(request.prompt).parse()
+        parts = parser.parse()
     except _BadPromptError as error:
         return DynamicPrompts(prompts=[request.prompt], error=str(error))
-    dice = random.Random(request.seed)
-    found = _All().prompts(parts) if request.combinatorial else _at_random(parts, dice)
+    if request.combinatorial:
+        most, found = request.max_prompts, _All().prompts(parts)
+    else:
+        most = min(request.max_prompts, 1 + _MAX_STEPS // parser.size)
+        found = _at_random(parts, random.Random(request.seed))
     prompts: list[str] = []
     chars = 0
-    for prompt in islice(found, request.max_prompts):
+    for prompt in islice(found, most):
         chars += len(prompt)
         if prompts and chars > _MAX_CHARS:
             break
@@ -67,13 +74,20 @@ class _Parser:
     """Recursive descent over the text, split at braces and bars."""
 
     def __init__(self, prompt: str) -> None:
-        if "${" in prompt:
-            raise _BadPromptError("Variables (${...}) are not supported.")
+        self._prompt = prompt
         self._pieces = [piece for piece in _PIECES.split(prompt) if piece]
         self._next = 0
         self._variants = 0
 
+    @property
+    def size(self) -> int:
+        """How many pieces there are: what one random prompt costs, at most."""
+        return len(self._pieces) + 1
+
     def parse(self) -> tuple[_Part, ...]:
+        """The whole prompt. Raises _BadPromptError."""
+        if _VARIABLE.search(self._prompt):
+            raise _BadPromptError("Variables (${...}) are not supported.")
         return self._sequence(0)
 
     def _sequence(self, depth: int) -> tuple[_Part, ...]:
@@ -81,7 +95,7 @@ class _Parser:
         parts: list[_Part] = []
         while self._next < len(self._pieces):
             piece = self._pieces[self._next]
-            if depth and piece in "|}":
+            if depth and piece in ("|", "}"):
                 break
             self._next += 1
             if piece == "{":
@@ -89,7 +103,12 @@ class _Parser:
                 continue
             if depth and (wildcard := _WILDCARD.search(piece)):
                 raise _BadPromptError(f"No values found for wildcard(s): {wildcard[1]}")
-            parts.append(piece)
+            # Bars and braces that mean nothing are text like any other.
+            last = parts[-1] if parts else None
+            if isinstance(last, str):
+                parts[-1] = last + piece
+            else:
+                parts.append(piece)
         return tuple(parts)
 
     def _braces(self, depth: int) -> _Variants:
@@ -110,6 +129,8 @@ class _Parser:
             if self._pieces[self._next - 1] == "}":
                 break
         high = min(len(options) if high is None else high, len(options))
+        if high > _MAX_JOINED:
+            raise _BadPromptError(f"At most {_MAX_JOINED} options can be joined.")
         return _Variants(tuple(options), tuple(weights), min(low, high), high, separator)
 
     def _bounds(self) -> tuple[int, int | None, str]:
@@ -164,7 +185,7 @@ class _All:
         for count in range(part.low, part.high + 1):
             for chosen in permutations(options, count):
                 for texts in self._texts(chosen):
-                    self._steps += 1
+                    self._steps += 1 + count
                     if self._steps > _MAX_STEPS:
                         return
                     if len(set(texts)) == count and texts not in seen:
@@ -191,11 +212,13 @@ def _one(parts: tuple[_Part, ...], dice: random.Random) -> str:
 
 
 def _choice(part: _Variants, dice: random.Random) -> str:
-    left = list(range(len(part.options)))
-    texts: list[str] = []
-    for _ in range(dice.randint(part.low, part.high)):
-        weights = [part.weights[index] for index in left]
-        index = dice.choices(left, weights)[0] if any(weights) else dice.choice(left)
-        left.remove(index)
-        texts.append(_one(part.options[index], dice))
-    return part.separator.join(texts)
+    """Options by their weights, none twice.
+
+    Source: Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006, in its exponential form.
+    """
+    arrivals = [
+        (weight == 0, dice.expovariate(weight or 1), option)
+        for weight, option in zip(part.weights, range(len(part.options)), strict=True)
+    ]
+    chosen = sorted(arrivals)[: dice.randint(part.low, part.high)]
+    return part.separator.join(_one(part.options[option], dice) for _, _, option in chosen)

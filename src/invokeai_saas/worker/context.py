@@ -32,10 +32,6 @@ _RECORD_FIELDS = (
 _AWAY = "The database cannot be reached right now."
 
 
-class AttemptSuperseded(Exception):
-    """Another attempt has taken the job over: nothing of this one may be kept."""
-
-
 class PersonModels:
     """The models that the job's person may use, as the database shows them in their tenant context."""
 
@@ -81,7 +77,9 @@ class PersonModels:
 class DatabaseJobContext:
     """`JobContext` over PostgreSQL, the object store and Redis.
 
-    Encoding and uploads run on `pool`; `finish_uploads` waits for them and must be called before the job ends.
+    Files are encoded and uploaded on `pool` while the engine goes on. Their rows are written by the transaction that
+    settles the job, and the events that speak of pictures wait for it: before, there is nothing to look at, and a
+    job that fails in the end, unpaid, leaves nothing.
     """
 
     def __init__(
@@ -101,12 +99,22 @@ class DatabaseJobContext:
         self._events = events
         self._pool = pool
         self._models = PersonModels(claims, claim, model_dir)
-        self._uploads: list[Future[None]] = []
+        self._uploads: list[Future[dict[str, Any]]] = []
+        self._held: list[tuple[str, dict[str, Any]]] = []
         # Pictures of this very job are served from memory: a later node must not wait for their upload.
         self._fresh: dict[str, tuple[Image.Image, StoredImage, dict[str, Any] | None]] = {}
 
     def emit(self, event: str, payload: dict[str, Any]) -> None:
-        self._events.emit(str(self._claim.user_id), event, payload)
+        if event == "invocation_complete" and self._fresh:
+            self._held.append((event, payload))
+        else:
+            self._events.emit(str(self._claim.user_id), event, payload)
+
+    def release_events(self) -> None:
+        """Sends what was held back: the pictures are there now."""
+        for event, payload in self._held:
+            self._events.emit(str(self._claim.user_id), event, payload)
+        self._held.clear()
 
     def models(self) -> PersonModels:
         return self._models
@@ -146,53 +154,47 @@ class DatabaseJobContext:
         )
         parts = {"invokeai_metadata": metadata, "invokeai_workflow": workflow, "invokeai_graph": graph}
         self._fresh[image_name] = (image, stored, json.loads(metadata) if metadata else None)
-        upload = self._pool.submit(self._store, image, stored, parts)
-        self._uploads.append(upload)
-        self._events.wait_for(upload)
+        self._uploads.append(self._pool.submit(self._store, image, stored, parts))
         return stored
 
-    def _store(self, image: Image.Image, stored: StoredImage, parts: dict[str, str | None]) -> None:
-        """Files first, then the row: a row never speaks of a file that is not there."""
+    def _store(self, image: Image.Image, stored: StoredImage, parts: dict[str, str | None]) -> dict[str, Any]:
+        """Encodes and uploads; answers the row that is to be."""
         user_id = self._claim.user_id
         keys = (image_key(user_id, stored.image_name), thumbnail_key(user_id, stored.image_name))
         png, webp = _encode_png(image, parts), _encode_thumbnail(image)
         self._objects.put_sync(keys[0], png, "image/png")
         self._objects.put_sync(keys[1], webp, "image/webp")
-        row = {
-            "image_name": stored.image_name,
-            "image_origin": stored.image_origin,
-            "image_category": stored.image_category,
-            "width": stored.width,
-            "height": stored.height,
-            "session_id": stored.session_id,
-            "node_id": stored.node_id,
+        kept = ("image_name", "image_origin", "image_category", "width", "height", "session_id", "node_id")
+        return {
+            **{name: getattr(stored, name) for name in kept},
+            **{
+                name.removeprefix("invokeai_"): json.loads(part) if part else None
+                for name, part in parts.items()
+            },
             "is_intermediate": stored.is_intermediate,
             "board_id": stored.board_id,
             "s3_key": keys[0],
             "s3_thumbnail_key": keys[1],
             "file_size_bytes": len(png) + len(webp),
         }
-        metadata, workflow, graph = (json.loads(part) if part else None for part in parts.values())
-        if not self._record(row, metadata, workflow, graph):
-            raise AttemptSuperseded
 
-    def _record(self, row: dict[str, Any], metadata: Any, workflow: Any, graph: Any) -> bool:
-        # A connection of its own: the engine's thread may be using the shared one.
-        claims = self._claims.sibling()
-        try:
-            return claims.record_image(self._claim.attempt_id, row, metadata, workflow, graph)
-        except psycopg.OperationalError as error:
-            raise Unavailable(_AWAY) from error
-        finally:
-            claims.close()
+    def stored_images(self) -> list[dict[str, Any]]:
+        """Waits for the uploads; answers the rows of the pictures.
 
-    def finish_uploads(self) -> None:
-        """Waits until every picture is stored.
-
-        Raises AttemptSuperseded, or Unavailable when a picture could not be stored.
+        Raises:
+            Unavailable: one could not be stored.
         """
-        for upload in self._uploads:
-            upload.result()
+        return [upload.result() for upload in self._uploads]
+
+    def drop_files(self) -> None:
+        """Removes the files of a job that failed: no row speaks of them."""
+        keys = [
+            key
+            for name in self._fresh
+            for key in (image_key(self._claim.user_id, name), thumbnail_key(self._claim.user_id, name))
+        ]
+        if keys:
+            self._pool.submit(self._objects.delete_sync, keys)
 
     def load_image(self, image_name: str) -> Image.Image:
         if image_name in self._fresh:

@@ -1,7 +1,6 @@
-"""Events from the worker to a person's sockets, in order, and never ahead of the pictures they speak of.
+"""Events from the worker to a person's sockets, in order.
 
-One thread writes to Redis in the format of python-socketio's Redis manager, which every API process reads. What
-is queued before an event (an upload) is waited for before the event goes out.
+One thread writes to Redis in the format of python-socketio's Redis manager, which every API process reads.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from concurrent.futures import Future
 from typing import Any
 
 import socketio
@@ -19,7 +17,7 @@ from invokeai_saas.realtime.rooms import person_room
 
 log = structlog.get_logger(__name__)
 
-_Entry = tuple[str, str, dict[str, Any]] | Future[Any] | threading.Event
+_Entry = tuple[str, str, dict[str, Any]] | threading.Event
 
 
 class EventStream:
@@ -39,10 +37,6 @@ class EventStream:
         """Queues an event for one person."""
         self._entries.put((user_id, event, {"timestamp": int(time.time()), **payload}))
 
-    def wait_for(self, upload: Future[Any]) -> None:
-        """Holds later events back until an upload is done, well or badly."""
-        self._entries.put(upload)
-
     def flush(self, seconds: float = 30) -> bool:
         """Waits until everything queued so far is sent."""
         mark = threading.Event()
@@ -58,8 +52,6 @@ class EventStream:
         while (entry := self._entries.get()) is not None:
             if isinstance(entry, threading.Event):
                 entry.set()
-            elif isinstance(entry, Future):
-                entry.exception()  # blocks until it is done; who uploads deals with its failure
             else:
                 self._send(*entry)
 

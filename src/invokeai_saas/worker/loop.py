@@ -29,7 +29,7 @@ from invokeai_saas.queue.doorbell import CANCEL_CHANNEL, WorkerBell
 from invokeai_saas.settings import Settings
 from invokeai_saas.storage.media import MediaSigner
 from invokeai_saas.storage.objects import open_object_store
-from invokeai_saas.worker.context import AttemptSuperseded, DatabaseJobContext
+from invokeai_saas.worker.context import DatabaseJobContext
 from invokeai_saas.worker.contract import ClaimedJob, Engine, Outcome
 from invokeai_saas.worker.events import EventStream
 from invokeai_saas.worker.lease import Lease, StopReason
@@ -92,6 +92,7 @@ class Worker:
         """The same without signal handlers, which only a main thread may set."""
         self._engine.warm_up()
         self._listener.start()
+        self._sign_of_life()
         log.info("worker_ready", worker=self.name, engine=self._engine.name, tiers=self._tiers)
         while not self._draining.is_set():
             try:
@@ -106,15 +107,23 @@ class Worker:
         """Claims and runs one job; false when there is none to claim."""
         for tier in self._tiers:
             claim = self._claims.claim(
-                tier, self.name, self._engine.loaded_models(), self._settings.lease_seconds, _AFFINITY_CREDITS
+                tier,
+                self.name,
+                self._engine.loaded_models(),
+                self._settings.lease_seconds,
+                _AFFINITY_CREDITS,
+                self._settings.job_seconds,
             )
             if claim is not None:
                 self._work_on(claim)
                 return True
         return False
 
-    def _wait(self) -> None:
+    def _sign_of_life(self) -> None:
         self._claims.seen(self.name, self._tiers, self._engine.name, self._engine.loaded_models())
+
+    def _wait(self) -> None:
+        self._sign_of_life()
         try:
             self._bell.wait(self._tiers, _POLL_SECONDS)
         except RedisError:  # slower without Redis, never stopped
@@ -124,29 +133,6 @@ class Worker:
         structlog.contextvars.bind_contextvars(
             job=claim.item_id, attempt=claim.attempt_number, tenant=str(claim.user_id)
         )
-        lease = Lease(self._claims.sibling(), claim.attempt_id, claim.item_id, self._settings)
-        self._lease = lease
-        try:
-            self._announce(claim)
-            with lease:
-                outcome, seconds = self._run_engine(claim, lease)
-                self._settle(claim, lease, outcome, seconds)
-        except AttemptSuperseded:
-            log.warning("attempt_superseded")
-        except Unavailable as error:
-            log.warning("attempt_abandoned", error=repr(error))
-            self._hand_back(claim)
-            self._draining.wait(_BACK_OFF_SECONDS)
-        except Exception as error:
-            # Whatever a job brings about ends that job, unpaid, and never the worker.
-            log.error("attempt_failed", exc_info=error)
-            self._fail(claim)
-        finally:
-            self._lease = None
-            structlog.contextvars.unbind_contextvars("job", "attempt", "tenant")
-
-    def _run_engine(self, claim: Claim, lease: Lease) -> tuple[Outcome, float]:
-        """Runs the engine and waits for the uploads. The metered seconds are the engine's, uploads excluded."""
         context = DatabaseJobContext(
             claim,
             self._claims,
@@ -156,6 +142,30 @@ class Worker:
             self._pool,
             self._settings.model_dir,
         )
+        self._lease = lease = Lease(self._claims.sibling(), claim.attempt_id, claim.item_id, self._settings)
+        if self._draining.is_set():  # the signal came while the job was being claimed
+            lease.stop_within(self._settings.drain_seconds)
+        try:
+            self._announce(claim)
+            with lease:
+                outcome, seconds = self._run_engine(claim, context, lease)
+                self._settle(claim, context, lease, outcome, seconds)
+        except Unavailable as error:
+            log.warning("attempt_abandoned", error=repr(error))
+            self._hand_back(claim, away=True)
+            self._draining.wait(_BACK_OFF_SECONDS)
+        except (psycopg.OperationalError, RedisError):
+            raise  # the loop waits until they are back; the lease takes care of the job
+        except Exception as error:
+            # Whatever a job brings about ends that job, unpaid, and never the worker.
+            log.error("attempt_failed", exc_info=error)
+            self._fail(claim, context)
+        finally:
+            self._lease = None
+            structlog.contextvars.unbind_contextvars("job", "attempt", "tenant")
+
+    def _run_engine(self, claim: Claim, context: DatabaseJobContext, lease: Lease) -> tuple[Outcome, float]:
+        """Runs the engine. The metered seconds are the engine's, uploads excluded."""
         started = time.monotonic()
         try:
             outcome = self._engine.run(_claimed_job(claim), context, lease.stop)
@@ -166,50 +176,62 @@ class Worker:
         except Exception as error:
             # An engine's own mistake fails this job, unpaid; the worker lives on.
             log.error("engine_failed", exc_info=error)
-            outcome = Outcome(
-                "failed", "{}", type(error).__name__, "The engine failed on this. Please try again.", ""
-            )
-        seconds = time.monotonic() - started
-        context.finish_uploads()
-        return outcome, seconds
+            message = "The engine failed on this. Please try again."
+            outcome = Outcome("failed", "{}", type(error).__name__, message, "")
+        return outcome, time.monotonic() - started
 
-    def _settle(self, claim: Claim, lease: Lease, outcome: Outcome, seconds: float) -> None:
-        reason = lease.reason
-        if reason is StopReason.DRAIN and outcome.status == "canceled":
+    def _settle(
+        self, claim: Claim, context: DatabaseJobContext, lease: Lease, outcome: Outcome, seconds: float
+    ) -> None:
+        if lease.reason is StopReason.DRAIN and outcome.status == "canceled":
             self._hand_back(claim)
             return
         error = (outcome.error_type, outcome.error_message, outcome.error_traceback)
-        if reason is StopReason.SPENT and outcome.status == "canceled":
+        if lease.reason is StopReason.SPENT and outcome.status == "canceled":
             error = (
                 "InsufficientCredits",
                 "Your credits ran out while this was running. Add credits to go on.",
                 None,
             )
         session: dict[str, Any] = json.loads(outcome.session or "{}")
+        images = context.stored_images()
         finished = self._insist(
-            lambda: self._claims.finish(claim.attempt_id, outcome.status, seconds, session, error)
+            lambda: self._claims.finish(claim.attempt_id, outcome.status, seconds, session, images, error)
         )
         if not finished.accepted:
-            log.warning("attempt_lost", seconds=round(seconds, 2))
+            log.warning("attempt_superseded", seconds=round(seconds, 2))
             return
         log.info("job_ended", status=outcome.status, seconds=round(seconds, 2), charged=finished.charged)
-        if finished.dropped_keys:
-            self._pool.submit(self._objects.delete_sync, finished.dropped_keys)
+        if outcome.status == "failed":
+            context.drop_files()
+        else:
+            context.release_events()
         self._announce(claim)
         self._events.emit(str(claim.user_id), "credits_changed", {})
 
-    def _fail(self, claim: Claim) -> None:
+    def _fail(self, claim: Claim, context: DatabaseJobContext) -> None:
         message = "This could not be finished. Nothing was charged; please try again."
-        self._insist(
-            lambda: self._claims.finish(claim.attempt_id, "failed", 0, None, ("InternalError", message, None))
-        )
-        self._announce(claim)
-
-    def _hand_back(self, claim: Claim) -> None:
-        if self._insist(lambda: self._claims.hand_back(claim.attempt_id)):
+        error = ("InternalError", message, None)
+        try:
+            finished = self._insist(
+                lambda: self._claims.finish(claim.attempt_id, "failed", 0, None, (), error)
+            )
+        except Exception as failure:
+            log.error("attempt_left_to_its_lease", exc_info=failure)
+            return
+        if finished.accepted:
+            context.drop_files()
             self._announce(claim)
-            self._bell.ring(self._tiers[0])
-            log.info("handed_back")
+            self._events.emit(str(claim.user_id), "credits_changed", {})
+
+    def _hand_back(self, claim: Claim, *, away: bool = False) -> None:
+        handed = self._insist(lambda: self._claims.hand_back(claim.attempt_id, away=away))
+        if handed is not None:
+            status, tier = handed
+            self._announce(claim)
+            log.info("handed_back", status=status)
+            if status == "pending" and not away:
+                self._bell.ring(tier)
 
     def _announce(self, claim: Claim) -> None:
         event = self._claims.status_event(claim.item_id)
@@ -225,7 +247,7 @@ class Worker:
             except psycopg.OperationalError:
                 if time.monotonic() > deadline:
                     raise
-                self._draining.wait(0.5)
+                time.sleep(0.5)
 
     def _listen_for_cancels(self) -> None:
         while not self._draining.is_set():

@@ -8,6 +8,7 @@ CREATE TABLE gpu_tiers (
     vram_gb INTEGER NOT NULL,
     usd_per_hour NUMERIC(10, 4) NOT NULL,
     credits_per_second NUMERIC(6, 3) DEFAULT '1' NOT NULL,
+    virtual_clock DOUBLE PRECISION DEFAULT '0' NOT NULL,
     CONSTRAINT pk_gpu_tiers PRIMARY KEY (tier)
 );
 CREATE TABLE gpu_workers (
@@ -39,6 +40,9 @@ CREATE TABLE auth_sessions (
     id UUID DEFAULT gen_random_uuid() NOT NULL,
     user_id UUID NOT NULL,
     refresh_hash BYTEA NOT NULL,
+    previous_refresh_hash BYTEA,
+    rotated_at TIMESTAMP WITH TIME ZONE,
+    persistent BOOLEAN DEFAULT false NOT NULL,
     user_agent VARCHAR(255),
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     last_used_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -46,7 +50,8 @@ CREATE TABLE auth_sessions (
     revoked_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_auth_sessions PRIMARY KEY (id),
     CONSTRAINT fk_auth_sessions_user_id FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE,
-    CONSTRAINT uq_auth_sessions_refresh_hash UNIQUE (refresh_hash)
+    CONSTRAINT uq_auth_sessions_refresh_hash UNIQUE (refresh_hash),
+    CONSTRAINT uq_auth_sessions_previous_refresh_hash UNIQUE (previous_refresh_hash)
 );
 CREATE INDEX ix_auth_sessions_user_id ON auth_sessions (user_id);
 CREATE TABLE boards (
@@ -206,6 +211,7 @@ CREATE TABLE queue_lanes (
     max_running INTEGER,
     weight DOUBLE PRECISION DEFAULT '1' NOT NULL,
     virtual_time DOUBLE PRECISION DEFAULT '0' NOT NULL,
+    passed_over INTEGER DEFAULT '0' NOT NULL,
     CONSTRAINT pk_queue_lanes PRIMARY KEY (tier, user_id),
     CONSTRAINT ck_queue_lanes_counts CHECK (pending >= 0 AND running >= 0),
     CONSTRAINT fk_queue_lanes_tier FOREIGN KEY(tier) REFERENCES gpu_tiers (tier) ON DELETE RESTRICT,
@@ -321,6 +327,7 @@ CREATE TABLE session_queue (
     session JSONB,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    not_before TIMESTAMP WITH TIME ZONE,
     started_at TIMESTAMP WITH TIME ZONE,
     completed_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_session_queue PRIMARY KEY (item_id),
@@ -363,6 +370,7 @@ CREATE TABLE job_attempts (
     item_id BIGINT NOT NULL,
     number INTEGER NOT NULL,
     worker_id VARCHAR(100) NOT NULL,
+    lane_charge DOUBLE PRECISION NOT NULL,
     lease_until TIMESTAMP WITH TIME ZONE NOT NULL,
     started_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     ended_at TIMESTAMP WITH TIME ZONE,

@@ -171,15 +171,26 @@ BEGIN
 END $$;
 
 -- Starts the trial of a new person: a subscription, an account, and the plan's credits.
+-- A trial once per person: whoever had one, or its credits, keeps what they have.
 CREATE FUNCTION billing_start_trial(p_user uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 DECLARE
     v_plan subscription_plans;
     v_end timestamptz;
 BEGIN
+    INSERT INTO credit_accounts (user_id) VALUES (p_user) ON CONFLICT DO NOTHING;
+    PERFORM _credits_lock(p_user);
+    IF EXISTS (
+        SELECT 1 FROM user_subscriptions s JOIN subscription_plans p ON p.id = s.plan_id
+        WHERE s.user_id = p_user AND (p.plan_type = 'trial' OR s.trial_end IS NOT NULL)
+    ) OR EXISTS (
+        SELECT 1 FROM credit_transactions
+        WHERE user_id = p_user AND transaction_type = 'grant' AND reference_id = 'trial'
+    ) THEN
+        RETURN;
+    END IF;
     SELECT * INTO v_plan FROM subscription_plans WHERE plan_type = 'trial' AND is_active ORDER BY created_at LIMIT 1;
     IF NOT FOUND THEN  -- no trial on offer: the person starts without a plan
-        INSERT INTO credit_accounts (user_id) VALUES (p_user) ON CONFLICT DO NOTHING;
         RETURN;
     END IF;
     v_end := now() + make_interval(days => coalesce(v_plan.trial_days, 7));

@@ -1,7 +1,9 @@
 -- The life of a job. Lock order everywhere: account, lane, job, attempt (the reservation last of all).
 --
--- The fairness scheme is start-time fair queueing: each person's lane has a virtual time that grows by the
--- credits of service received over the lane's weight, and the runnable lane with the least goes first.
+-- The fairness scheme is start-time fair queueing (Goyal, Vin and Cheng, 1996): each person's lane has a virtual
+-- time that grows by the credits of service received over the lane's weight, and the runnable lane with the least
+-- goes first. A tier's clock is the greatest virtual time at which a job was started; who was idle joins there, so
+-- a pause neither saves up service nor costs any.
 
 -- The live plan decides; caches never do.
 CREATE FUNCTION _queue_plan(p_user uuid) RETURNS subscription_plans LANGUAGE sql STABLE AS $$
@@ -13,23 +15,16 @@ CREATE FUNCTION _queue_lock_lane(p_tier text, p_user uuid) RETURNS void LANGUAGE
     SELECT 1 FROM queue_lanes WHERE tier = p_tier AND user_id = p_user FOR UPDATE
 $$;
 
--- Adds waiting jobs to a lane. Who returns after a pause starts at the least active virtual time, not at an old one;
--- when nobody is active the clock stands where it stood: at the greatest virtual time there is.
 CREATE FUNCTION _queue_join_lane(p_tier text, p_user uuid, p_lanes integer, p_jobs integer)
-RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    v_least double precision;
-BEGIN
-    SELECT coalesce(
-        (SELECT min(virtual_time) FROM queue_lanes WHERE tier = p_tier AND (pending > 0 OR running > 0)),
-        (SELECT max(virtual_time) FROM queue_lanes WHERE tier = p_tier), 0) INTO v_least;
+RETURNS void LANGUAGE sql AS $$
     INSERT INTO queue_lanes AS l (tier, user_id, pending, max_running, weight, virtual_time)
-    VALUES (p_tier, p_user, p_jobs, p_lanes, least(coalesce(p_lanes, 8), 8), v_least)
+    SELECT p_tier, p_user, p_jobs, p_lanes, least(coalesce(p_lanes, 8), 8), virtual_clock
+    FROM gpu_tiers WHERE tier = p_tier
     ON CONFLICT (tier, user_id) DO UPDATE SET
         virtual_time = CASE WHEN l.pending = 0 AND l.running = 0
             THEN greatest(l.virtual_time, excluded.virtual_time) ELSE l.virtual_time END,
-        pending = l.pending + excluded.pending, max_running = excluded.max_running, weight = excluded.weight;
-END $$;
+        pending = l.pending + excluded.pending, max_running = excluded.max_running, weight = excluded.weight
+$$;
 
 -- Queues the jobs of one batch for the current tenant and reserves their credits: all of it or nothing.
 -- p_jobs: [{item_id, session_id, estimate, model_keys, model_name, steps, width, height, field_values, retried_from}]
@@ -94,42 +89,67 @@ BEGIN
     PERFORM _credits_reserve(p_user, (p_job ->> 'item_id')::bigint, (p_job ->> 'estimate')::integer);
 END $$;
 
+CREATE FUNCTION _queue_waiting(p_tier text, p_user uuid) RETURNS SETOF session_queue LANGUAGE sql STABLE AS $$
+    SELECT * FROM session_queue
+    WHERE tier = p_tier AND user_id = p_user AND status = 'pending' AND (not_before IS NULL OR not_before <= now())
+    ORDER BY priority DESC, position LIMIT 4
+$$;
+
+-- Whether one of a person's next four jobs wants a model that is loaded.
+CREATE FUNCTION _queue_prefers(p_tier text, p_user uuid, p_loaded text[]) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT cardinality(p_loaded) > 0 AND coalesce(bool_or(n.model_keys && p_loaded), false)
+    FROM _queue_waiting(p_tier, p_user) n
+$$;
+
+-- The next job of a person: priority, then age; of the first four of one priority, one whose model is loaded.
+CREATE FUNCTION _queue_next(p_tier text, p_user uuid, p_loaded text[]) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT n.item_id FROM _queue_waiting(p_tier, p_user) n
+    ORDER BY n.priority DESC, NOT (n.model_keys && p_loaded), n.position LIMIT 1
+$$;
+
+-- The lanes that could run, best first; `first_user` is the one whose turn it is by virtual time alone.
+CREATE FUNCTION _queue_candidates(p_tier text, p_loaded text[], p_affinity double precision)
+RETURNS TABLE (user_id uuid, first_user uuid) LANGUAGE sql STABLE AS $$
+    WITH runnable AS (
+        SELECT l.user_id, l.virtual_time, l.passed_over FROM queue_lanes l
+        WHERE l.tier = p_tier AND l.pending > 0 AND (l.max_running IS NULL OR l.running < l.max_running)
+          AND EXISTS (SELECT 1 FROM _queue_waiting(p_tier, l.user_id))  -- not all of them set aside for later
+        ORDER BY l.virtual_time LIMIT 16
+    ), turn AS (
+        SELECT r.user_id, r.virtual_time, r.passed_over FROM runnable r ORDER BY r.virtual_time, r.user_id LIMIT 1
+    )
+    SELECT r.user_id, turn.user_id FROM runnable r, turn
+    ORDER BY turn.passed_over < 4 AND r.virtual_time <= turn.virtual_time + p_affinity
+        AND _queue_prefers(p_tier, r.user_id, p_loaded) DESC, r.virtual_time, r.user_id
+$$;
+
 -- Gives the next job of a tier to a worker, under a lease. Among people with a free lane the one with the least
--- virtual time goes first; within a window (p_affinity, in credits per weight) a lane whose next jobs want a model
--- that the worker holds is preferred, so nobody is passed over for longer than the window.
+-- virtual time goes first. Within a window (p_affinity, in credits per weight) a lane whose next jobs want a model
+-- that the worker holds is preferred, but nobody is passed over more than four times in a row.
 CREATE FUNCTION queue_claim(
-    p_tier text, p_worker text, p_loaded text[], p_lease double precision, p_affinity double precision
+    p_tier text, p_worker text, p_loaded text[], p_lease double precision, p_affinity double precision,
+    p_deadline double precision
 ) RETURNS TABLE (
     attempt_id uuid, attempt_number integer, item_id bigint, user_id uuid, batch_id uuid, session_id uuid,
     origin text, destination text, graph jsonb, workflow jsonb, field_values jsonb, name_key bytea,
     created_at timestamptz, status_sequence integer, credits_per_second numeric
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    v_user uuid;
-    v_item bigint;
-    v_attempt uuid;
+    v_lane record;
     v_job session_queue;
+    v_attempt uuid;
 BEGIN
-    FOR v_user IN
-        WITH runnable AS (
-            SELECT l.user_id, l.virtual_time FROM queue_lanes l
-            WHERE l.tier = p_tier AND l.pending > 0 AND (l.max_running IS NULL OR l.running < l.max_running)
-            ORDER BY l.virtual_time LIMIT 16
-        )
-        SELECT r.user_id FROM runnable r
-        ORDER BY (r.virtual_time > (SELECT min(virtual_time) FROM runnable) + p_affinity),
-            NOT _queue_prefers(p_tier, r.user_id, p_loaded), r.virtual_time
-    LOOP
+    FOR v_lane IN SELECT * FROM _queue_candidates(p_tier, p_loaded, p_affinity) LOOP
         PERFORM 1 FROM queue_lanes l
-        WHERE l.tier = p_tier AND l.user_id = v_user AND l.pending > 0
+        WHERE l.tier = p_tier AND l.user_id = v_lane.user_id AND l.pending > 0
           AND (l.max_running IS NULL OR l.running < l.max_running)
         FOR UPDATE SKIP LOCKED;
         CONTINUE WHEN NOT FOUND;
-        v_item := _queue_next(p_tier, v_user, p_loaded);
-        CONTINUE WHEN v_item IS NULL;
-        SELECT * INTO v_job FROM session_queue q WHERE q.item_id = v_item AND q.status = 'pending' FOR UPDATE;
+        SELECT * INTO v_job FROM session_queue q
+        WHERE q.item_id = _queue_next(p_tier, v_lane.user_id, p_loaded) AND q.status = 'pending' FOR UPDATE;
         CONTINUE WHEN NOT FOUND;
-        v_attempt := _queue_start(v_job, p_worker, p_lease);
+        v_attempt := _queue_start(v_job, p_worker, p_lease, p_deadline);
+        PERFORM _queue_count_passed_over(p_tier, v_lane.first_user, v_lane.user_id);
         RETURN QUERY
             SELECT v_attempt, v_job.attempts + 1, v_job.item_id, v_job.user_id, v_job.batch_id, v_job.session_id,
                 b.origin, b.destination, b.graph, b.workflow, v_job.field_values, v_job.name_key,
@@ -140,38 +160,38 @@ BEGIN
     END LOOP;
 END $$;
 
--- Whether one of a person's next four jobs wants a model that is loaded.
-CREATE FUNCTION _queue_prefers(p_tier text, p_user uuid, p_loaded text[]) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT cardinality(p_loaded) > 0 AND coalesce(bool_or(n.model_keys && p_loaded), false) FROM (
-        SELECT model_keys FROM session_queue
-        WHERE tier = p_tier AND user_id = p_user AND status = 'pending' ORDER BY priority DESC, position LIMIT 4
-    ) n
-$$;
+-- A lane that is locked just now is not counted: waiting for it could end in a deadlock.
+CREATE FUNCTION _queue_count_passed_over(p_tier text, p_first uuid, p_chosen uuid) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE queue_lanes SET passed_over = 0 WHERE tier = p_tier AND user_id = p_chosen AND passed_over > 0;
+    IF p_first <> p_chosen THEN
+        UPDATE queue_lanes SET passed_over = passed_over + 1 WHERE ctid = (
+            SELECT ctid FROM queue_lanes WHERE tier = p_tier AND user_id = p_first FOR UPDATE SKIP LOCKED
+        );
+    END IF;
+END $$;
 
--- The next job of a person: priority, then age; of the first four of one priority, one whose model is loaded.
-CREATE FUNCTION _queue_next(p_tier text, p_user uuid, p_loaded text[]) RETURNS bigint LANGUAGE sql STABLE AS $$
-    SELECT n.item_id FROM (
-        SELECT item_id, model_keys, priority, position FROM session_queue
-        WHERE tier = p_tier AND user_id = p_user AND status = 'pending' ORDER BY priority DESC, position LIMIT 4
-    ) n ORDER BY n.priority DESC, NOT (n.model_keys && p_loaded), n.position LIMIT 1
-$$;
-
-CREATE FUNCTION _queue_start(p_job session_queue, p_worker text, p_lease double precision)
-RETURNS uuid LANGUAGE plpgsql AS $$
+CREATE FUNCTION _queue_start(
+    p_job session_queue, p_worker text, p_lease double precision, p_deadline double precision
+) RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
     v_attempt uuid;
+    v_lane queue_lanes;
 BEGIN
-    INSERT INTO job_attempts (user_id, item_id, number, worker_id, started_at, lease_until)
-    VALUES (p_job.user_id, p_job.item_id, p_job.attempts + 1, p_worker, clock_timestamp(),
-            clock_timestamp() + make_interval(secs => p_lease))
-    RETURNING id INTO v_attempt;
-    UPDATE session_queue SET status = 'in_progress', attempts = attempts + 1, current_attempt = v_attempt,
-        status_sequence = status_sequence + 1, started_at = clock_timestamp()
-    WHERE item_id = p_job.item_id;
     UPDATE queue_lanes SET pending = pending - 1, running = running + 1,
         virtual_time = virtual_time + p_job.estimate / weight
-    WHERE tier = p_job.tier AND user_id = p_job.user_id;
-    UPDATE credit_reservations SET deadline = now() + interval '1 day' WHERE item_id = p_job.item_id;
+    WHERE tier = p_job.tier AND user_id = p_job.user_id RETURNING * INTO v_lane;
+    INSERT INTO job_attempts (user_id, item_id, number, worker_id, lane_charge, started_at, lease_until)
+    VALUES (p_job.user_id, p_job.item_id, p_job.attempts + 1, p_worker, p_job.estimate / v_lane.weight,
+            clock_timestamp(), clock_timestamp() + make_interval(secs => p_lease))
+    RETURNING id INTO v_attempt;
+    UPDATE session_queue SET status = 'in_progress', attempts = attempts + 1, current_attempt = v_attempt,
+        status_sequence = status_sequence + 1, started_at = clock_timestamp(), not_before = NULL
+    WHERE item_id = p_job.item_id;
+    UPDATE credit_reservations SET deadline = clock_timestamp() + make_interval(secs => p_deadline)
+    WHERE item_id = p_job.item_id;
+    UPDATE gpu_tiers SET virtual_clock = v_lane.virtual_time - p_job.estimate / v_lane.weight
+    WHERE tier = p_job.tier AND virtual_clock < v_lane.virtual_time - p_job.estimate / v_lane.weight;
     RETURN v_attempt;
 END $$;
 
@@ -203,6 +223,7 @@ DECLARE
     v_job session_queue;
     v_rate numeric;
     v_held integer;
+    v_worker text;
 BEGIN
     SELECT q.* INTO v_job FROM job_attempts a JOIN session_queue q ON q.item_id = a.item_id
     WHERE a.id = p_attempt AND q.current_attempt = a.id;
@@ -219,27 +240,24 @@ BEGIN
         v_held := _credits_extend(v_job.user_id, v_job.item_id, ceil((p_seconds + p_ahead) * v_rate)::integer);
     END IF;
     UPDATE job_attempts SET lease_until = clock_timestamp() + make_interval(secs => p_lease)
-    WHERE id = p_attempt AND outcome IS NULL;
+    WHERE id = p_attempt AND outcome IS NULL RETURNING worker_id INTO v_worker;
     IF NOT FOUND THEN
         RETURN 'lost';
     END IF;
+    UPDATE gpu_workers SET seen_at = now() WHERE id = v_worker;
     RETURN CASE WHEN v_job.cancel_requested THEN 'cancel'
         WHEN ceil(p_seconds * v_rate) > v_held THEN 'spent' ELSE 'ok' END;
 END $$;
 
--- Takes a job's failed pictures away and answers the keys of their files.
-CREATE FUNCTION _queue_drop_images(p_item bigint) RETURNS text[] LANGUAGE sql AS $$
-    WITH gone AS (DELETE FROM images WHERE item_id = p_item RETURNING s3_key, s3_thumbnail_key)
-    SELECT coalesce(array_agg(k), '{}') FROM gone, LATERAL (VALUES (s3_key), (s3_thumbnail_key)) v(k)
-$$;
-
 -- Ends a job that is locked: money, usage, lane and state in one movement. Returns the credits charged.
+-- The lane was charged the estimate when the job began; now it is corrected to what was used, by the weight of then.
 CREATE FUNCTION _queue_end(
     p_job session_queue, p_outcome text, p_attempt_outcome text, p_seconds numeric, p_cost integer,
     p_session jsonb, p_error_type text, p_error_message text, p_error_traceback text
 ) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     v_charged integer;
+    v_lane_charge double precision;
 BEGIN
     v_charged := _credits_settle(p_job.user_id, p_job.item_id, p_cost,
         format('%s GPU seconds of %s (%s)', p_seconds, coalesce(nullif(p_job.model_name, ''), 'a graph'), p_outcome));
@@ -250,107 +268,185 @@ BEGIN
             p_job.width, p_job.height, 1, p_seconds, v_charged);
     END IF;
     UPDATE job_attempts SET outcome = p_attempt_outcome, ended_at = clock_timestamp(), gpu_seconds = p_seconds
-    WHERE id = p_job.current_attempt;
+    WHERE id = p_job.current_attempt RETURNING lane_charge INTO v_lane_charge;
     UPDATE session_queue SET status = p_outcome, status_sequence = status_sequence + 1, current_attempt = NULL,
         completed_at = clock_timestamp(), session = p_session, error_type = p_error_type,
         error_message = p_error_message, error_traceback = p_error_traceback
     WHERE item_id = p_job.item_id;
     UPDATE queue_lanes SET running = running - 1,
-        virtual_time = virtual_time + (ceil(p_seconds) - p_job.estimate) / weight
+        virtual_time = virtual_time + v_lane_charge * (ceil(p_seconds)::double precision / p_job.estimate - 1)
     WHERE tier = p_job.tier AND user_id = p_job.user_id;
     RETURN v_charged;
 END $$;
 
--- The current attempt reports its end; any other is refused (accepted = false) and nothing changes.
+-- Writes the rows of a job's pictures: [{image_name, ..., board_id, metadata, workflow, graph}]. A retry's picture
+-- has the name of the one before it, since names derive from the job; a board that is not the person's is left out.
+CREATE FUNCTION _queue_record_images(p_job session_queue, p_images jsonb) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO images AS i (image_name, user_id, image_origin, image_category, width, height, session_id, node_id,
+        item_id, metadata, is_intermediate, has_workflow, workflow, graph, s3_key, s3_thumbnail_key, file_size_bytes)
+    SELECT r.image_name, p_job.user_id, r.image_origin, r.image_category, r.width, r.height, r.session_id, r.node_id,
+        p_job.item_id, r.metadata, r.is_intermediate, r.workflow IS NOT NULL OR r.graph IS NOT NULL, r.workflow,
+        r.graph, r.s3_key, r.s3_thumbnail_key, r.file_size_bytes
+    FROM jsonb_populate_recordset(NULL::images, p_images) r
+    ON CONFLICT (image_name) DO NOTHING;
+    INSERT INTO board_images (user_id, image_name, board_id)
+    SELECT p_job.user_id, r ->> 'image_name', b.board_id
+    FROM jsonb_array_elements(p_images) r
+    JOIN boards b ON b.user_id = p_job.user_id AND b.board_id::text = r ->> 'board_id'  -- as text: it may be anything
+    FOR KEY SHARE OF b
+    ON CONFLICT (user_id, image_name) DO NOTHING
+$$;
+
+-- The current attempt reports its end; any other is refused (accepted = false) and nothing changes. A job's
+-- pictures come into being with its settlement: a failed job, which pays nothing, never has any.
 CREATE FUNCTION queue_finish(
-    p_attempt uuid, p_outcome text, p_seconds numeric, p_session jsonb,
+    p_attempt uuid, p_outcome text, p_seconds numeric, p_session jsonb, p_images jsonb,
     p_error_type text, p_error_message text, p_error_traceback text
-) RETURNS TABLE (accepted boolean, charged integer, status_sequence integer, dropped_keys text[])
+) RETURNS TABLE (accepted boolean, charged integer, status_sequence integer)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     v_job session_queue := _queue_lock_attempt(p_attempt);
     v_cost integer := 0;
     v_charged integer;
-    v_dropped text[] := '{}';
 BEGIN
     IF v_job.item_id IS NULL THEN
-        RETURN QUERY SELECT false, 0, 0, v_dropped;
+        RETURN QUERY SELECT false, 0, 0;
         RETURN;
     END IF;
-    IF p_outcome IN ('completed', 'canceled') THEN  -- a failed job pays nothing
+    IF p_outcome IN ('completed', 'canceled') THEN
         SELECT greatest(1, ceil(p_seconds * credits_per_second))::integer INTO v_cost
         FROM gpu_tiers WHERE tier = v_job.tier;
-    ELSE
-        v_dropped := _queue_drop_images(v_job.item_id);
+        PERFORM _queue_record_images(v_job, coalesce(p_images, '[]'));
     END IF;
     v_charged := _queue_end(v_job, p_outcome, p_outcome, p_seconds, v_cost, p_session,
         p_error_type, p_error_message, p_error_traceback);
-    RETURN QUERY SELECT true, v_charged, v_job.status_sequence + 1, v_dropped;
+    RETURN QUERY SELECT true, v_charged, v_job.status_sequence + 1;
 END $$;
 
 -- Puts a locked, running job back among the waiting ones; its age and priority keep its place.
-CREATE FUNCTION _queue_requeue(p_job session_queue, p_attempt_outcome text) RETURNS void LANGUAGE plpgsql AS $$
+-- One that its person wants stopped ends instead, unpaid.
+CREATE FUNCTION _queue_requeue(p_job session_queue, p_attempt_outcome text, p_not_before timestamptz)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    v_lane_charge double precision;
 BEGIN
-    UPDATE job_attempts SET outcome = p_attempt_outcome, ended_at = clock_timestamp() WHERE id = p_job.current_attempt;
+    IF p_job.cancel_requested THEN
+        PERFORM _queue_end(p_job, 'canceled', p_attempt_outcome, 0, 0, NULL, NULL, NULL, NULL);
+        RETURN 'canceled';
+    END IF;
+    UPDATE job_attempts SET outcome = p_attempt_outcome, ended_at = clock_timestamp()
+    WHERE id = p_job.current_attempt RETURNING lane_charge INTO v_lane_charge;
     UPDATE session_queue SET status = 'pending', status_sequence = status_sequence + 1, current_attempt = NULL,
-        started_at = NULL
+        started_at = NULL, not_before = p_not_before
     WHERE item_id = p_job.item_id;
-    UPDATE queue_lanes SET pending = pending + 1, running = running - 1,
-        virtual_time = virtual_time - p_job.estimate / weight
+    UPDATE queue_lanes SET pending = pending + 1, running = running - 1, virtual_time = virtual_time - v_lane_charge
     WHERE tier = p_job.tier AND user_id = p_job.user_id;
     UPDATE credit_reservations SET deadline = NULL WHERE item_id = p_job.item_id;
+    RETURN 'pending';
 END $$;
 
--- A draining worker hands its job back; this is not one of the job's lost attempts.
-CREATE FUNCTION queue_return(p_attempt uuid) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = public, pg_temp AS $$
+-- A worker hands its job back: because it drains, or because a backing service is away (p_away). This is none of
+-- the job's lost attempts; in the second case it waits longer each time, up to 5 minutes, and fails at the twelfth.
+CREATE FUNCTION queue_return(p_attempt uuid, p_away boolean) RETURNS TABLE (status text, tier text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     v_job session_queue := _queue_lock_attempt(p_attempt);
+    v_aways integer;
 BEGIN
     IF v_job.item_id IS NULL THEN
-        RETURN false;
+        RETURN;
     END IF;
-    PERFORM _queue_requeue(v_job, 'returned');
-    RETURN true;
+    SELECT count(*) INTO v_aways FROM job_attempts a WHERE a.item_id = v_job.item_id AND a.outcome = 'away';
+    IF NOT p_away THEN
+        RETURN QUERY SELECT _queue_requeue(v_job, 'returned', NULL), v_job.tier::text;
+    ELSIF v_aways >= 11 THEN
+        PERFORM _queue_end(v_job, 'failed', 'away', 0, 0, NULL, 'ServiceAway',
+            'A part of the service could not be reached for long. Nothing was charged; please try again.', NULL);
+        RETURN QUERY SELECT 'failed', v_job.tier::text;
+    ELSE
+        RETURN QUERY SELECT _queue_requeue(v_job, 'away',
+            now() + make_interval(secs => least(300, 5 * 2 ^ v_aways))), v_job.tier::text;
+    END IF;
 END $$;
 
--- Ends leases that ran out: the job waits again, or after p_max lost attempts fails, unpaid.
--- One expired lease a call, so that a transaction never holds the locks of two people.
+-- Ends one attempt whose lease ran out or whose reservation's deadline has passed. A lost job waits again, or after
+-- p_max lost attempts fails, unpaid; one past its deadline is stopped and pays the seconds it ran.
+CREATE FUNCTION _queue_reap_one(p_attempt uuid, p_max integer) RETURNS session_queue LANGUAGE plpgsql AS $$
+DECLARE
+    v_job session_queue := _queue_lock_attempt(p_attempt);
+    v_lost integer;
+    v_seconds numeric;
+BEGIN
+    IF v_job.item_id IS NULL THEN
+        RETURN NULL;
+    END IF;
+    SELECT count(*) + 1 INTO v_lost FROM job_attempts a WHERE a.item_id = v_job.item_id AND a.outcome = 'lost';
+    IF EXISTS (SELECT 1 FROM job_attempts a WHERE a.id = p_attempt AND a.lease_until < clock_timestamp()) THEN
+        IF v_lost >= p_max AND NOT v_job.cancel_requested THEN
+            PERFORM _queue_end(v_job, 'failed', 'lost', 0, 0, NULL, 'WorkerLost',
+                'The machine working on this stopped ' || v_lost || ' times. Nothing was charged; please try again.', NULL);
+        ELSE
+            PERFORM _queue_requeue(v_job, 'lost', NULL);
+        END IF;
+    ELSIF EXISTS (SELECT 1 FROM credit_reservations r
+                  WHERE r.item_id = v_job.item_id AND r.status = 'held' AND r.deadline < clock_timestamp()) THEN
+        v_seconds := round(extract(epoch FROM clock_timestamp() - v_job.started_at), 3);
+        PERFORM _queue_end(v_job, 'canceled', 'overdue', v_seconds,
+            (SELECT greatest(1, ceil(v_seconds * credits_per_second))::integer FROM gpu_tiers WHERE tier = v_job.tier),
+            NULL, 'JobTooLong', 'This took longer than a job may. Please try something smaller.', NULL);
+    ELSE
+        RETURN NULL;  -- it came back to life meanwhile
+    END IF;
+    SELECT * INTO v_job FROM session_queue WHERE item_id = v_job.item_id;
+    RETURN v_job;
+END $$;
+
+-- Reaps one job a call. What cannot be reaped is left aside, with all its locks, and does not stand before the rest.
 CREATE FUNCTION queue_reap(p_max integer) RETURNS TABLE (
-    item_id bigint, user_id uuid, tier text, status text, status_sequence integer, batch_id uuid, dropped_keys text[]
+    item_id bigint, user_id uuid, tier text, status text, status_sequence integer, batch_id uuid
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     v_attempt uuid;
     v_job session_queue;
-    v_lost integer;
-    v_status text := 'pending';
-    v_dropped text[] := '{}';
 BEGIN
     FOR v_attempt IN
-        SELECT a.id FROM job_attempts a WHERE a.outcome IS NULL AND a.lease_until < clock_timestamp()
+        SELECT a.id FROM job_attempts a
+        LEFT JOIN credit_reservations r ON r.item_id = a.item_id AND r.status = 'held'
+        WHERE a.outcome IS NULL AND (a.lease_until < clock_timestamp() OR r.deadline < clock_timestamp())
         ORDER BY a.lease_until LIMIT 10
     LOOP
-        v_job := _queue_lock_attempt(v_attempt);
-        PERFORM 1 FROM job_attempts a WHERE a.id = v_attempt AND a.outcome IS NULL AND a.lease_until < clock_timestamp();
-        IF NOT FOUND OR v_job.item_id IS NULL THEN
-            RETURN;  -- it came back to life meanwhile; the next call looks again
-        END IF;
-        SELECT count(*) + 1 INTO v_lost FROM job_attempts a WHERE a.item_id = v_job.item_id AND a.outcome = 'lost';
-        IF v_job.cancel_requested THEN
-            v_status := 'canceled';
-            PERFORM _queue_end(v_job, 'canceled', 'lost', 0, 0, NULL, NULL, NULL, NULL);
-        ELSIF v_lost >= p_max THEN
-            v_status := 'failed';
-            v_dropped := _queue_drop_images(v_job.item_id);
-            PERFORM _queue_end(v_job, 'failed', 'lost', 0, 0, NULL, 'WorkerLost',
-                'The machine working on this stopped ' || v_lost || ' times. Nothing was charged; please try again.', NULL);
-        ELSE
-            PERFORM _queue_requeue(v_job, 'lost');
-        END IF;
-        RETURN QUERY SELECT v_job.item_id, v_job.user_id, v_job.tier::text, v_status, v_job.status_sequence + 1,
-            v_job.batch_id, v_dropped;
+        BEGIN
+            v_job := _queue_reap_one(v_attempt, p_max);
+            IF v_job.item_id IS NULL THEN
+                RAISE EXCEPTION 'nothing to reap' USING ERRCODE = 'SC410';
+            END IF;
+        EXCEPTION
+            WHEN SQLSTATE 'SC410' THEN
+                CONTINUE;
+            WHEN OTHERS THEN
+                RAISE WARNING 'attempt % cannot be reaped: % (%)', v_attempt, SQLERRM, SQLSTATE;
+                CONTINUE;
+        END;
+        RETURN QUERY SELECT v_job.item_id, v_job.user_id, v_job.tier::text, v_job.status::text, v_job.status_sequence,
+            v_job.batch_id;
         RETURN;
     END LOOP;
+END $$;
+
+-- Removes the tenant's ended jobs from the list, and batches that have none left. What was charged stays in the ledger.
+CREATE FUNCTION queue_delete(p_items bigint[]) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+DECLARE
+    v_batches uuid[];
+    v_count integer;
+BEGIN
+    WITH gone AS (
+        DELETE FROM session_queue WHERE user_id = app_user() AND item_id = ANY (p_items)
+          AND status IN ('completed', 'failed', 'canceled') RETURNING batch_id
+    ) SELECT array_agg(DISTINCT batch_id), count(*) INTO v_batches, v_count FROM gone;
+    DELETE FROM job_batches b WHERE b.user_id = app_user() AND b.batch_id = ANY (v_batches)
+      AND NOT EXISTS (SELECT 1 FROM session_queue q WHERE q.user_id = b.user_id AND q.batch_id = b.batch_id);
+    RETURN v_count;
 END $$;
 
 -- Cancels the tenant's jobs: waiting ones at once, running ones at their next step.
@@ -378,45 +474,6 @@ BEGIN
             RETURN QUERY SELECT v_job.item_id, 'in_progress', v_job.status_sequence;
         END IF;
     END LOOP;
-END $$;
-
--- Removes the tenant's ended jobs from the list; what was charged for them stays in the ledger.
-CREATE FUNCTION queue_delete(p_items bigint[]) RETURNS integer LANGUAGE sql SECURITY DEFINER
-SET search_path = public, pg_temp AS $$
-    WITH gone AS (
-        DELETE FROM session_queue WHERE user_id = app_user() AND item_id = ANY (p_items)
-          AND status IN ('completed', 'failed', 'canceled') RETURNING 1
-    ) SELECT count(*)::integer FROM gone
-$$;
-
--- Records a picture of the job in hand. Refused (false) when the attempt is no longer the current one;
--- a retry overwrites its own earlier row, since the name derives from the job.
-CREATE FUNCTION gallery_record_image(p_attempt uuid, p_image jsonb, p_metadata jsonb, p_workflow jsonb, p_graph jsonb)
-RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    v_user uuid;
-    v_item bigint;
-BEGIN
-    SELECT q.user_id, q.item_id INTO v_user, v_item
-    FROM job_attempts a JOIN session_queue q ON q.item_id = a.item_id
-    WHERE a.id = p_attempt AND q.current_attempt = a.id FOR SHARE OF q;
-    IF NOT FOUND THEN
-        RETURN false;
-    END IF;
-    INSERT INTO images AS i (image_name, user_id, image_origin, image_category, width, height, session_id, node_id,
-        item_id, metadata, is_intermediate, has_workflow, workflow, graph, s3_key, s3_thumbnail_key, file_size_bytes)
-    SELECT r.image_name, v_user, r.image_origin, r.image_category, r.width, r.height, r.session_id, r.node_id,
-        v_item, p_metadata, r.is_intermediate, p_workflow IS NOT NULL OR p_graph IS NOT NULL, p_workflow, p_graph,
-        r.s3_key, r.s3_thumbnail_key, r.file_size_bytes
-    FROM jsonb_populate_record(NULL::images, p_image) r
-    ON CONFLICT (image_name) DO UPDATE SET file_size_bytes = excluded.file_size_bytes, width = excluded.width,
-        height = excluded.height, metadata = excluded.metadata
-    WHERE i.user_id = v_user AND i.item_id = v_item;
-    INSERT INTO board_images (user_id, image_name, board_id)
-    SELECT v_user, p_image ->> 'image_name', b.board_id FROM boards b
-    WHERE b.user_id = v_user AND b.board_id::text = p_image ->> 'board_id'  -- a text: it may be anything
-    ON CONFLICT (user_id, image_name) DO NOTHING;
-    RETURN true;
 END $$;
 
 -- Counts of a person's jobs by status, and which one runs.
@@ -479,6 +536,9 @@ RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS 
     ON CONFLICT (id) DO UPDATE SET seen_at = now(), loaded_models = excluded.loaded_models, tiers = excluded.tiers
 $$;
 
+CREATE FUNCTION queue_forget_workers() RETURNS void LANGUAGE sql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$ DELETE FROM gpu_workers WHERE seen_at < now() - interval '1 day' $$;
+
 -- Jobs and seconds that could start now if there were a worker: the true scaling figure of each tier.
 CREATE FUNCTION queue_backlog() RETURNS TABLE (tier text, jobs bigint, credits bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -499,9 +559,9 @@ GRANT EXECUTE ON FUNCTION
     queue_cancel(bigint[]), queue_delete(bigint[]), queue_my_status_event(bigint), queue_my_status()
     TO invokeai_api;
 GRANT EXECUTE ON FUNCTION
-    queue_claim(text, text, text[], double precision, double precision),
+    queue_claim(text, text, text[], double precision, double precision, double precision),
     queue_heartbeat(uuid, double precision, double precision, double precision),
-    queue_finish(uuid, text, numeric, jsonb, text, text, text),
-    queue_return(uuid), queue_reap(integer), gallery_record_image(uuid, jsonb, jsonb, jsonb, jsonb),
+    queue_finish(uuid, text, numeric, jsonb, jsonb, text, text, text),
+    queue_return(uuid, boolean), queue_reap(integer), queue_forget_workers(),
     queue_worker_seen(text, text[], text, text[]), queue_backlog(), queue_job_status_event(bigint)
     TO invokeai_worker;

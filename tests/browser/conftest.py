@@ -1,0 +1,147 @@
+"""The real API process and a worker with the mock engine, and a Chromium that people's hands and eyes stand in for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Browser, async_playwright
+from pydantic import SecretStr
+
+from invokeai_saas.embedded.ports import LOOPBACK, choose_ports
+from invokeai_saas.embedded.servers import Addresses
+from invokeai_saas.settings import Settings
+from tests.browser.people import STARTER
+from tests.graphs import add_model
+from tests.servers import TestDatabase, copied_database
+
+USUAL_PLACES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+MISSING = (
+    "No Chromium was found, so NO BROWSER TEST HAS RUN. Install one (`apt-get install chromium`)"
+    " or set CHROMIUM_PATH."
+)
+_skipped = pytest.StashKey[int]()
+
+
+def _chromium() -> str | None:
+    named = os.environ.get("CHROMIUM_PATH")
+    if named:
+        return named
+    return next((found for name in USUAL_PLACES if (found := shutil.which(name))), None)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks what is in this folder, and skips it where there is no browser."""
+    here = [item for item in items if Path(__file__).parent in item.path.parents]
+    missing = _chromium() is None
+    config.stash[_skipped] = len(here) if missing else 0
+    for item in here:
+        item.add_marker(pytest.mark.browser)
+        if missing:
+            item.add_marker(pytest.mark.skip(reason=MISSING))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """A skip among hundreds of dots would be overlooked; this is not."""
+    count = config.stash.get(_skipped, 0)
+    if count:
+        terminalreporter.section("BROWSER TESTS SKIPPED", sep="!", red=True, bold=True)
+        terminalreporter.write_line(f"{count} tests: {MISSING}", red=True)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A running service. Parameters: url: where people find it."""
+
+    url: str
+    settings: Settings
+    database: TestDatabase
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """The variables from which another process reads the same settings."""
+    chosen = {}
+    for name, value in settings:
+        if value is not None:
+            chosen[name.upper()] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+    return {**os.environ, **chosen}
+
+
+@pytest.fixture(scope="package")
+def deployment(migrated: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """The API and one worker as processes of their own, with the starter model on offer.
+
+    These tests share it, as people share a service: each comes with people of its own.
+    """
+    if not (Settings().page_dir / "index.html").exists():
+        pytest.fail("InvokeAI's page is not installed: run `make install`.")
+    port = choose_ports(["api"], {})["api"]
+    url = f"http://{LOOPBACK}:{port}"
+    with copied_database(migrated) as database:
+        settings = database.settings(
+            tmp_path_factory.mktemp("service"),
+            port=port,
+            public_url=url,
+            worker_engine="mock",
+            mock_step_seconds=0.1,
+        )
+        add_model(database, **STARTER)
+        with _process(settings, "api"), _process(settings, "worker"):
+            _wait_for(url)
+            yield Deployment(url, settings, database)
+
+
+def _wait_for(url: str) -> None:
+    """Until the API answers. The transport tries to connect again by itself, ever more slowly."""
+    with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=30) as client:
+        client.get(f"{url}/api/v1/app/version").raise_for_status()
+
+
+@contextmanager
+def _process(settings: Settings, name: str) -> Iterator[None]:
+    """`invokeai-saas <name>` until the end of the block; its log is shown when a test fails."""
+    log_file = settings.data_dir / f"{name}.log"
+    with log_file.open("wb") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "invokeai_saas", name], env=_environment(settings), stdout=log, stderr=log
+        )
+    try:
+        yield
+    finally:
+        child.terminate()
+        try:
+            child.wait(15)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        print(log_file.read_text(errors="replace")[-4000:])  # noqa: T201 - pytest shows it for failures only
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    """A headless Chromium of this test alone."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=_chromium(), args=list(FLAGS))
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    """Where the tests leave what they saw."""
+    folder = Path("build", "screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

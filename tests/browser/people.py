@@ -1,0 +1,167 @@
+"""What a person does in the page, and what they see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, expect
+
+from tests.apps import PASSWORD
+
+DESKTOP = (1280, 800)
+PHONE = (390, 844)
+PATIENCE = 60_000  # ms; the page takes seconds to start on a busy machine
+
+# A record as InvokeAI's probe writes it: the page checks all of it.
+STARTER: dict[str, Any] = {
+    "key": "515970ee-0000-4000-8000-000000000001",
+    "hash": "blake3:fa2e9e9b98057f76dd6121737f3a63240e52f2b1b1938d44e0095aff144fb26f",
+    "path": "models/shared/starter/weights",
+    "file_size": 59225569,
+    "name": "Starter",
+    "description": None,
+    "source": "models/shared/starter/weights",
+    "source_type": "path",
+    "source_api_response": None,
+    "source_url": None,
+    "cover_image": None,
+    "type": "main",
+    "trigger_phrases": None,
+    "default_settings": {
+        "vae": None,
+        "vae_precision": None,
+        "scheduler": "dpmpp_2m",
+        "steps": 20,
+        "cfg_scale": 6.0,
+        "cfg_rescale_multiplier": None,
+        "width": 256,
+        "height": 256,
+        "guidance": None,
+        "cpu_only": None,
+        "fp8_storage": None,
+    },
+    "format": "diffusers",
+    "repo_variant": "",
+    "prediction_type": "v_prediction",
+    "variant": "normal",
+    "base": "sd-1",
+}
+
+
+class Visitor:
+    """Somebody with a browser of their own, and a note of every complaint of its console."""
+
+    def __init__(self, context: BrowserContext, page: Page, url: str, shots: Path) -> None:
+        self.context = context
+        self.page = page
+        self.complaints: list[str] = []
+        self.asked: list[str] = []  # addresses that the browser asked for, all its tabs together
+        self._url = url
+        self._shots = shots
+        page.on("console", self._heard)
+        page.on("pageerror", self._broke)
+        context.on("request", lambda request: self.asked.append(request.url))
+
+    @classmethod
+    async def arrive(
+        cls, browser: Browser, url: str, shots: Path, size: tuple[int, int] = DESKTOP
+    ) -> Visitor:
+        """A visitor with a clean profile."""
+        context = await browser.new_context(viewport={"width": size[0], "height": size[1]})
+        context.set_default_timeout(PATIENCE)
+        return cls(context, await context.new_page(), url, shots)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def _broke(self, error: Error) -> None:
+        self.complaints.append(f"uncaught: {error}")
+
+    def renewals(self) -> int:
+        """How often a new access token was asked for."""
+        return sum(url.endswith("/auth/refresh") for url in self.asked)
+
+    async def open(self, path: str = "/") -> None:
+        await self.page.goto(f"{self._url}{path}")
+
+    async def look(self, name: str) -> None:
+        """Leaves a picture of what is seen under build/screenshots."""
+        await self.page.screenshot(path=self._shots / f"{name}.png")
+
+    async def sign_up(self, name: str) -> str:
+        """Fills in our form, starting at it; answers the address, which nobody else has."""
+        email = f"{name.lower()}-{uuid4().hex[:8]}@example.com"
+        await self.page.get_by_label("E-mail").fill(email)
+        await self.page.get_by_label("Password").fill(PASSWORD)
+        await self.page.get_by_label("Name").fill(name)
+        await self.page.get_by_role("button", name="Create account").click()
+        await self.page.wait_for_url("**/app")
+        return email
+
+    async def move_in(self, name: str) -> str:
+        """Signs up and arrives in the studio."""
+        await self.open("/signup")
+        email = await self.sign_up(name)
+        await self.settle_in()
+        return email
+
+    async def settle_in(self) -> None:
+        """Waits for the studio, and puts away what it says on a first visit."""
+        await self.prompt.wait_for()
+        whats_new = self.page.get_by_role("button", name="Close", exact=True).first
+        await whats_new.click()
+        await whats_new.wait_for(state="hidden")
+
+    async def invoke(self, prompt: str) -> None:
+        await self.prompt.fill(prompt)
+        button = self.page.get_by_role("button", name="Invoke", exact=False).first
+        await expect(button).to_be_enabled(timeout=PATIENCE)
+        await button.click()
+
+    @property
+    def prompt(self) -> Locator:
+        return self.page.locator("textarea[name=prompt]")
+
+    @property
+    def bar(self) -> Locator:
+        """Our bar's link, which says aloud what it shows."""
+        return self.page.locator("invokeai-saas-bar a.chip")
+
+    @property
+    def held(self) -> Locator:
+        """What the bar says about credits that jobs have reserved."""
+        return self.page.locator("invokeai-saas-bar .held")
+
+    @property
+    def notice(self) -> Locator:
+        """What our script tells of refusals that the page has no words for."""
+        return self.page.locator("invokeai-saas-notice [role=alert]")
+
+    @property
+    def pictures(self) -> Locator:
+        """The gallery's tiles."""
+        return self.page.locator("[data-item-id]")
+
+    async def credits(self, figure: str = "available") -> int:
+        """What the bar shows."""
+        await self.bar.wait_for()
+        text = await self.page.locator(f"invokeai-saas-bar .{figure}").text_content()
+        return int((text or "").replace(",", ""))
+
+    async def shown(self, picture: Locator) -> bool:
+        """Whether a picture has loaded and has more than one colour."""
+        return bool(
+            await picture.evaluate(
+                """async (image) => {
+                    await image.decode();
+                    const canvas = document.createElement("canvas");
+                    canvas.width = canvas.height = 16;
+                    const context = canvas.getContext("2d");
+                    context.drawImage(image, 0, 0, 16, 16);
+                    return new Set(new Uint32Array(context.getImageData(0, 0, 16, 16).data.buffer)).size > 1;
+                }"""
+            )
+        )
