@@ -9,7 +9,7 @@ MARKS := .install
 PAGE := .venv/share/invokeai-saas/page/index.html
 NODES := .venv/share/invokeai-saas/nodes.json
 
-.PHONY: help run demo test test-engine lint format bench install dev lock doctor clean
+.PHONY: help run demo test test-engine lint format bench chaos sheet install dev lock doctor clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -25,6 +25,8 @@ test: dev ## the test suite, the engine's part in its own environment
 	$(MAKE) test-engine
 
 test-engine: dev
+	$(ENGINE_PY) -m pytest -c /dev/null --rootdir . --confcutdir tests/models_starter --import-mode=importlib \
+		-o pythonpath=. -q tests/models_starter/test_networks.py tests/models_starter/test_textures.py
 	$(ENGINE_PY) -m pytest -c tests/worker_engine/pytest.ini --rootdir . tests/worker_engine
 
 lint: dev ## style and types
@@ -89,6 +91,15 @@ lock: ## compile the locks anew (needs uv)
 	$(LOCK) --universal --python-version 3.11 pyproject.toml --extra local --extra dev -c requirements/local.txt -o requirements/dev.txt
 	$(LOCK) --python-platform x86_64-manylinux_2_28 --python-version 3.11 requirements/engine.in -o requirements/engine.txt
 	$(LOCK) --python-platform x86_64-manylinux_2_28 --python-version 3.11 requirements/engine-dev.in -c requirements/engine.txt -o requirements/engine-dev.txt
+
+	$(LOCK) --no-deps --universal --python-version 3.11 requirements/page.in -o requirements/page.txt
+	$(LOCK) --no-deps --universal --python-version 3.11 requirements/peer.in -o requirements/peer.txt
+
+chaos: dev ## kill real workers with -9 until the queue is dry, and look at the money (minutes)
+	$(PY) -m tests.worker.chaos --engine invokeai
+
+sheet: install ## draw the model card's sheet anew, through a worker of ours
+	$(PY) -m invokeai_saas admin models sheet models/starter/prompts.txt models/starter/sheet.png
 
 clean: ## remove environments and derived files; data/ stays
 	rm -rf .venv .venv-engine .venv-peer $(MARKS) build out

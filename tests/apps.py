@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from invokeai_saas.api import create_app
 from invokeai_saas.demo import free_port
+from invokeai_saas.services import Services
 from invokeai_saas.serving import server_options
 from invokeai_saas.settings import Settings
 from tests.waiting import eventually
@@ -50,6 +51,13 @@ class RunningApi:
     app: ASGIApp
     settings: Settings
     clients: list[httpx.AsyncClient]
+
+    @property
+    def services(self) -> Services:
+        """What the process shares."""
+        inner: Any = self.app.other_asgi_app  # type: ignore[attr-defined]  # inside Socket.IO's wrapper
+        found: Services = inner.state.services
+        return found
 
     def nobody(self) -> Subject:
         """A caller without a token."""

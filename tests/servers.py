@@ -59,6 +59,8 @@ class TestDatabase:
             "writer_pool_size": 5,
             "reader_pool_size": 5,
             "login_attempts_per_minute": 10_000,
+            "login_attempts_per_address": 10_000,
+            "login_attempts_per_account": 10_000,
             "sign_ups_per_hour": 10_000,
             "requests_per_minute": 1_000_000,
             "enqueues_per_minute": 1_000_000,

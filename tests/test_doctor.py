@@ -21,7 +21,7 @@ def quick_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     python = tmp_path / "engine" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.symlink_to(sys.executable)
-    monkeypatch.setattr(doctor, "engine_python", lambda: python)
+    monkeypatch.setenv("ENGINE_PYTHON", str(python))
     return python
 
 

@@ -74,9 +74,11 @@ def api() -> None:
 
     from invokeai_saas.api import create_app
     from invokeai_saas.observability.logs import configure_logs
+    from invokeai_saas.services import check_settings
     from invokeai_saas.serving import server_options
 
     settings = get_settings()
+    check_settings(settings)  # here rather than in uvicorn's hands, which would show a traceback
     configure_logs(settings.log_level, process="api")
     uvicorn.run(create_app(settings), **server_options(settings))
 

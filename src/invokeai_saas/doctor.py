@@ -61,11 +61,6 @@ def examine(settings: Settings) -> list[Finding]:
     return [finding for check in _CHECKS for finding in check(settings)]
 
 
-def engine_python() -> Path:
-    """The interpreter of the engine's environment, which lies beside the one that runs us."""
-    return Path(sys.prefix).with_name(".venv-engine") / "bin" / "python"
-
-
 def _python(_: Settings) -> Iterator[Finding]:
     ok = (3, 11) <= sys.version_info[:2] < (3, 13)
     yield Finding("Python", ok, platform.python_version(), "" if ok else "Install Python 3.11 or 3.12.")
@@ -142,7 +137,7 @@ def _binaries(_: Settings) -> Iterator[Finding]:
 
 def _engine(settings: Settings) -> Iterator[Finding]:
     needed = settings.worker_engine == "invokeai"
-    python = engine_python()
+    python = settings.engine_python
     remedy = "Run `make install`, or run without the engine: WORKER_ENGINE=mock."
     if not python.exists():
         yield Finding("Engine", False if needed else None, f"there is no {python}", remedy)

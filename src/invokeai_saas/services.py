@@ -11,6 +11,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 
 from invokeai_saas.catalog.nodes import NodeCatalog
 from invokeai_saas.db.session import Database, open_database
+from invokeai_saas.errors import SetupError
 from invokeai_saas.identity.service import Identity
 from invokeai_saas.identity.tokens import LocalIssuer
 from invokeai_saas.queue.doorbell import Doorbell
@@ -57,6 +58,24 @@ def local_issuer(settings: Settings) -> LocalIssuer:
     return LocalIssuer(key_file, f"{settings.public_url}/issuer", settings.cognito_client_id)
 
 
+def check_settings(settings: Settings) -> None:
+    """Refuses to start without what everything rests on.
+
+    Raises:
+        SetupError: an address is missing, or the key that signs picture paths is missing or short.
+    """
+    for name in ("database_url", "database_auth_url", "redis_url"):
+        if not getattr(settings, name).get_secret_value():
+            raise SetupError(
+                f"{name.upper()} is not set.", "Set it, or let `invokeai-saas up` start the servers."
+            )
+    _media_signer(settings)
+
+
+def _media_signer(settings: Settings) -> MediaSigner:
+    return MediaSigner(settings.media_signing_key.get_secret_value(), settings.media_url_seconds)
+
+
 @asynccontextmanager
 async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterator[Services]:
     """Opens everything an API process needs.
@@ -66,9 +85,9 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
         publisher: sends Socket.IO events; it shares the process's Socket.IO server.
 
     Raises:
-        SetupError: a setting that everything rests on is missing.
+        SetupError: see check_settings.
     """
-    media = MediaSigner(settings.media_signing_key.get_secret_value(), settings.media_url_seconds)
+    check_settings(settings)
     database = open_database(settings)
     redis = open_redis(settings)
     nodes = NodeCatalog(settings.node_schemas)
@@ -80,7 +99,7 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
             identity=Identity(database, local_issuer(settings), settings, publisher.end_sessions),
             limiter=RateLimiter(redis),
             objects=open_object_store(settings),
-            media=media,
+            media=_media_signer(settings),
             nodes=nodes,
             node_types=NodeTypes(nodes),
             doorbell=Doorbell(redis),

@@ -63,9 +63,12 @@ class Settings(BaseSettings):
     cognito_client_id: str = "invokeai-saas-local"
     access_token_seconds: int = 3600
     session_days: int = 30
-    login_attempts_per_minute: int = 10  # of an account, and of an address
+    login_attempts_per_minute: int = 10  # at an account from one address
+    login_attempts_per_address: int = 30  # a minute, at all accounts: an office has one address
+    login_attempts_per_account: int = 30  # a minute, from all addresses: no one address can lock a person out
     sign_ups_per_hour: int = 30  # of an address
-    # Whose X-Forwarded-For is believed: addresses and networks of our load balancers, comma-separated.
+    # Whose X-Forwarded-For is believed: addresses and networks, comma-separated, of every hop before us (behind
+    # CloudFront and a load balancer: both). Others are taken for the visitors themselves.
     trusted_proxies: str = ""
     session_check_seconds: float = 60.0  # how often a process looks for sockets whose session has ended
 
@@ -86,6 +89,10 @@ class Settings(BaseSettings):
     worker_engine: Literal["invokeai", "mock"] = "invokeai"
     worker_tiers: str = "basic"  # comma-separated tiers this worker serves
     model_dir: Path = Path("models")
+    stop_grace_seconds: float = (
+        60.0  # an engine that was asked to stop has so long; then its process is killed
+    )
+    hang_seconds: float = 60.0  # silence of the heartbeat's thread after which the process is killed
     drain_seconds: float = (
         90.0  # a running job may finish in this time before it is handed back (spot notice: 120)
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -126,3 +128,13 @@ async def test_another_persons_movements_are_not_there(api: RunningApi, database
     place = (await ada.get("/api/v1/credits/history?limit=1")).json()["next"]
     page = (await bob.get(f"/api/v1/credits/history?before={place}")).json()
     assert all(item["amount"] == 500 for item in page["items"])
+
+
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-01-01", "x"]
+)
+async def test_a_cursor_that_is_none_of_ours_names_the_field(api: RunningApi, moment: str) -> None:
+    ada = await api.person("ada@example.com")
+    cursor = urlsafe_b64encode(f"{moment}|{uuid4()}".encode()).decode()
+    answer = await ada.get("/api/v1/credits/history", params={"before": cursor})
+    assert (answer.status_code, answer.json()["detail"][0]["loc"][-1]) == (422, "before")

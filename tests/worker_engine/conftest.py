@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ENGINE_ONLY = [
     "test_engine.py",
     "test_failures.py",
+    "test_guard.py",
     "test_isolation.py",
     "test_page_request.py",
     "test_policy.py",

@@ -13,6 +13,7 @@ import pytest
 from invokeai.app.invocations.baseinvocation import BaseInvocation, InvocationRegistry
 from invokeai.app.services.shared import graph as _all_nodes  # noqa: F401 - registers every node
 
+from invokeai_saas.worker import noderules
 from invokeai_saas.worker.engine.policy import DENIED_NODES, refusals
 
 from .recording import graph
@@ -22,7 +23,7 @@ RISKY = re.compile(
     r"load_remote_model|download_and_cache_model|heuristic_import|SafetyChecker|outputs_path|\bopen\("
     r"|\.write_text|\.write_bytes|urlopen|requests\.(?:get|post)|workflow_records|style_preset_records"
     r"|system_prompt_records|external_generation|context\.videos|context\.boards|TextLLMPipeline"
-    r"|LlavaOnevisionPipeline|NotExecutableNodeError|_services\b|from_pretrained\([A-Z_]"
+    r"|\.show\(\)|LlavaOnevisionPipeline|NotExecutableNodeError|_services\b|from_pretrained\([A-Z_]"
 )
 # Allowed though the pattern matches, each looked at:
 REVIEWED = {
@@ -83,10 +84,27 @@ def test_the_policy_names_only_nodes_that_exist() -> None:
     assert set(InvocationRegistry.get_invocation_types()) >= DENIED_NODES.keys()
 
 
+def test_the_rules_for_values_name_only_nodes_and_fields_that_exist() -> None:
+    nodes = {node.get_type(): node.model_fields for node in InvocationRegistry.get_invocation_classes()}
+    assert nodes.keys() >= noderules._RULES.keys()
+    assert {field for fields in nodes.values() for field in fields} >= noderules._EVERYWHERE.keys()
+    harmless = {"id": "n", "image": None}  # a rule reads its own fields only, and each has a default
+    assert [name for name in noderules._RULES if noderules.problem(name, harmless)] == []
+
+
 def test_a_refusal_names_the_node_and_the_reason() -> None:
     (refusal,) = refusals(graph({"id": "a", "type": "add"}, {"id": "b", "type": "prompt_from_file"}))
     assert (refusal.node_id, refusal.node_type) == ("b", "prompt_from_file")
     assert "files" in refusal.reason
+
+
+def test_a_refusal_may_be_of_a_value() -> None:
+    harmless, harmful = (
+        {"id": name, "type": "blank_image", "width": side} for name, side in (("a", 64), ("b", 10**6))
+    )
+    (refusal,) = refusals(graph(harmless, harmful))
+    assert (refusal.node_id, refusal.node_type) == ("b", "blank_image")
+    assert "1,000,000" in refusal.reason
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from asyncpg import PostgresError  # type: ignore[import-untyped]
 from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from invokeai_saas.errors import InvalidInput, ServiceError, SetupError, Unavailable
+from invokeai_saas.errors import InvalidInput, ServiceError, Unavailable
 from invokeai_saas.settings import Settings
 
 AfterCommit = Callable[[], Awaitable[None]]
@@ -152,13 +152,7 @@ def open_database(settings: Settings) -> Database:
     """Creates the pools; no connection is made yet.
 
     Sizes are the requirements': writer 20 + 10, reader 30 + 15, 30 s to wait, recycled after 1,800 s.
-
-    Raises:
-        SetupError: no database is named.
     """
-    for name in ("database_url", "database_auth_url"):
-        if not getattr(settings, name).get_secret_value():
-            raise SetupError(f"{name.upper()} is not set.", "Give the URL of that role on PostgreSQL.")
     shared = {
         "pool_timeout": settings.pool_timeout,
         "pool_recycle": settings.pool_recycle,

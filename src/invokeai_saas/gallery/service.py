@@ -202,7 +202,7 @@ async def delete(session: WriteSession, objects: ObjectStore, names: Iterable[st
     removed = await repository.remove(session, storable(names))
     keys = [key for image in removed for key in image.keys]
     if keys:
-        session.after_commit(lambda: objects.delete(keys))
+        session.after_commit(lambda: objects.delete(keys), seconds=30)
     return removed
 
 

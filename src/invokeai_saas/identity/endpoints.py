@@ -98,9 +98,14 @@ async def sign_up(body: SignUpRequest, request: Request, response: Response, sha
 
 @router.post("/login")
 async def login(body: LoginRequest, request: Request, response: Response, shared: Shared) -> LoginResponse:
-    # Counted for the address first, so that one who tries many accounts uses up no other person's tries.
-    for who in (f"address:{client_address(request)}", f"account:{body.email}"):
-        await shared.limiter.check(who, "login", shared.settings.login_attempts_per_minute)
+    # The account comes last: what is refused before it uses up none of its owner's tries.
+    address, limits = client_address(request), shared.settings
+    for who, limit in (
+        (address, limits.login_attempts_per_address),
+        (f"{body.email}@{address}", limits.login_attempts_per_minute),
+        (body.email, limits.login_attempts_per_account),
+    ):
+        await shared.limiter.check(who, "login", limit)
     opened = await shared.identity.log_in(body, request.headers.get("user-agent"))
     return _opened(response, shared, opened, persistent=body.remember_me)
 

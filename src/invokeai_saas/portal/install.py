@@ -22,7 +22,9 @@ PAGE_IN_WHEEL = "invokeai/frontend/web/dist"
 # an expired log-in before the page asks for anything.
 SCRIPT_TAG = '<script src="/portal/bar.js"></script>'
 
-_REMEDY = "Run `make install`, which downloads the wheel that requirements/page.txt names."
+_REMEDY = (
+    "Run `make install`; without the engine's environment, `pip download` what requirements/page.txt names."
+)
 
 Content = tuple[PurePosixPath, bytes]
 

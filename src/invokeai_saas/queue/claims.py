@@ -91,7 +91,12 @@ class Claims:
     def _open(self) -> psycopg.Connection[DictRow]:
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(
-                self._url, autocommit=True, row_factory=dict_row, connect_timeout=5, application_name="worker"
+                self._url,
+                autocommit=True,
+                row_factory=dict_row,
+                connect_timeout=5,
+                application_name="worker",
+                options="-c statement_timeout=20s",
             )
         return self._connection
 

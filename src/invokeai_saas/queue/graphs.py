@@ -17,6 +17,7 @@ from invokeai_saas.queue.collections import CollectionCheck
 from invokeai_saas.queue.fieldtypes import compatible
 from invokeai_saas.queue.jsonwalk import json_problem
 from invokeai_saas.queue.nodetypes import NodeType, NodeTypes
+from invokeai_saas.worker.noderules import problem as node_problem
 
 _GRAPH = ("batch", "graph")
 MAX_NODES = 1_000
@@ -124,6 +125,9 @@ class GraphCheck:
             if problem:
                 raise InvalidInput(place, problem)
             kept[field] = value
+        harm = node_problem(kind.name, kept)
+        if harm:
+            raise InvalidInput((*_GRAPH, "nodes", node_id), harm, code="node_too_large")
         return kept
 
     @staticmethod
@@ -158,6 +162,9 @@ class GraphCheck:
                 value = plain(item)
                 problem = json_problem(value, self._max_text)
                 problem = problem or self._types.value_error(kind, datum.field_name, value)
+                problem = problem or node_problem(
+                    kind.name, {**graph.nodes[datum.node_path], datum.field_name: value}
+                )
                 if problem:
                     raise InvalidInput(("batch", "data", datum.node_path, datum.field_name), problem)
 

@@ -13,6 +13,7 @@ import structlog
 
 from invokeai_saas.queue.claims import Claims
 from invokeai_saas.settings import Settings
+from invokeai_saas.worker.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
@@ -34,9 +35,12 @@ class Lease:
         attempt: the attempt.
         item_id: its job.
         settings: lease and heartbeat lengths, in seconds.
+        watchdog: hears of each beat, and ends this process when none comes.
     """
 
-    def __init__(self, claims: Claims, attempt: UUID, item_id: int, settings: Settings) -> None:
+    def __init__(
+        self, claims: Claims, attempt: UUID, item_id: int, settings: Settings, watchdog: Watchdog
+    ) -> None:
         self.item_id = item_id
         self.stop = threading.Event()
         self.reason: StopReason | None = None
@@ -48,9 +52,14 @@ class Lease:
         self._over = threading.Event()
         self._started = time.monotonic()
         self._stop_at: float | None = None
+        self._watchdog = watchdog
+        self._grace = settings.stop_grace_seconds
+        self._asked_at: float | None = None
+        self._engine_returned = False
         self._thread = threading.Thread(target=self._keep, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Lease:
+        self._watchdog.ping()
         self._thread.start()
         return self
 
@@ -60,6 +69,7 @@ class Lease:
         self._over.set()
         self._wake.set()
         self._thread.join(timeout=10)
+        self._watchdog.rest()
         self._claims.close()
 
     def beat_now(self) -> None:
@@ -71,6 +81,16 @@ class Lease:
         self._stop_at = time.monotonic() + seconds
         self._wake.set()
 
+    def engine_returned(self) -> None:
+        """From here on nothing hangs that the watchdog should end: only uploads and the settlement are left."""
+        self._engine_returned = True
+
+    def _tell_watchdog(self) -> None:
+        """A sign of life, unless the engine was asked to stop and has not for too long."""
+        late = self._asked_at is not None and time.monotonic() - self._asked_at > self._grace
+        if self._engine_returned or not late:
+            self._watchdog.ping()
+
     def _keep(self) -> None:
         while not self._over.is_set():
             wait = self._interval
@@ -81,7 +101,9 @@ class Lease:
             if self._over.is_set():
                 return
             if self._stop_at is not None and time.monotonic() >= self._stop_at:
+                self._stop_at = None
                 self._ask(StopReason.DRAIN)
+            self._tell_watchdog()
             self._beat()
 
     def _beat(self) -> None:
@@ -98,5 +120,6 @@ class Lease:
     def _ask(self, reason: StopReason) -> None:
         if self.reason is None:
             self.reason = reason
+            self._asked_at = time.monotonic()
             log.info("job_asked_to_stop", reason=reason.value)
         self.stop.set()

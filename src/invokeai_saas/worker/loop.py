@@ -33,6 +33,7 @@ from invokeai_saas.worker.context import DatabaseJobContext
 from invokeai_saas.worker.contract import ClaimedJob, Engine, Outcome
 from invokeai_saas.worker.events import EventStream
 from invokeai_saas.worker.lease import Lease, StopReason
+from invokeai_saas.worker.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 _Result = TypeVar("_Result")
@@ -72,6 +73,7 @@ class Worker:
         self._pool = ThreadPoolExecutor(_UPLOADS, thread_name_prefix="upload")
         self._draining = threading.Event()
         self._lease: Lease | None = None
+        self._watchdog = Watchdog(settings.hang_seconds)
         self._listener = threading.Thread(target=self._listen_for_cancels, name="cancels", daemon=True)
 
     def drain(self) -> None:
@@ -86,10 +88,11 @@ class Worker:
         """Works until drained; the signals TERM and INT drain."""
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, lambda *_: self.drain())
+        self._watchdog.start()
         self.run_until_drained()
 
     def run_until_drained(self) -> None:
-        """The same without signal handlers, which only a main thread may set."""
+        """The same without signal handlers, which only a main thread may set, and without the watchdog."""
         self._engine.warm_up()
         self._listener.start()
         self._sign_of_life()
@@ -142,7 +145,9 @@ class Worker:
             self._pool,
             self._settings.model_dir,
         )
-        self._lease = lease = Lease(self._claims.sibling(), claim.attempt_id, claim.item_id, self._settings)
+        self._lease = lease = Lease(
+            self._claims.sibling(), claim.attempt_id, claim.item_id, self._settings, self._watchdog
+        )
         if self._draining.is_set():  # the signal came while the job was being claimed
             lease.stop_within(self._settings.drain_seconds)
         try:
@@ -178,6 +183,8 @@ class Worker:
             log.error("engine_failed", exc_info=error)
             message = "The engine failed on this. Please try again."
             outcome = Outcome("failed", "{}", type(error).__name__, message, "")
+        finally:
+            lease.engine_returned()
         return outcome, time.monotonic() - started
 
     def _settle(
@@ -269,6 +276,7 @@ class Worker:
         self._events.close()
         self._claims.close()
         self._redis.close()
+        self._watchdog.close()
         log.info("worker_stopped", worker=self.name)
 
 

@@ -25,7 +25,8 @@ MAX_ELEMENTS = 10_000  # of one list
 MAX_STEPS = 1_000
 MAX_RADIUS = 1_024  # of blurs, edges and the like, whose cost grows with it
 MAX_TEXT = 100_000  # characters; one field at the border may have fewer
-MAX_WEIGHT = 5_000_000  # characters and elements, nested ones counted wherever they appear
+MAX_WEIGHT = 2_000_000  # characters and elements, nested ones counted wherever they appear
+MAX_PARTS = 500_000  # of a value, nested ones counted wherever they appear: what bounds the time of a check
 MAX_DEPTH = 64
 MAX_INTEGER = 2**63 - 1
 _MAX_FRAME_PIXELS = 256 * 1024 * 1024  # of a video as a tensor
@@ -52,63 +53,70 @@ def problem(node_type: str, values: Values, size_of: SizeOf = _unknown) -> str |
             edge will bring it. A value of a wrong type is left for validation.
         size_of: looks up the size of a picture or of latents. Without it, rules that need one assume the least.
     """
-    found = weight_problem(values) or _named_fields(node_type, values)
+    try:
+        weigh(values)
+    except TooMuch as error:
+        return str(error)
     rule = _RULES.get(node_type)
-    return found or (rule(values, size_of) if rule else None)
+    return _named_fields(node_type, values) or (rule(values, size_of) if rule else None)
 
 
-def weight_problem(value: Any) -> str | None:
-    """What is too much in a value: a text, a list, a number, or all of it together. Takes bounded time and memory.
+class TooMuch(ValueError):
+    """A value that is too large, too long or too deep. Its text says what."""
 
-    Lists that share their elements are counted in full: as JSON they share nothing.
+
+def weigh(value: Any) -> int:
+    """Characters and elements of a value, in bounded time and memory.
+
+    What is shared (a list that collects another twice) is counted wherever it appears: as JSON it shares nothing.
+    Raises TooMuch for a text, list, number or depth beyond the limits, or beyond MAX_WEIGHT all together.
     """
-    weight = 0
+    weight = parts = 0
     waiting: list[tuple[Any, int]] = [(value, 0)]
     while waiting:
         part, depth = waiting.pop()
-        weight += 1
+        weight, parts = weight + 1, parts + 1
         if isinstance(part, str):
             if len(part) > MAX_TEXT:
-                return f"A text of {len(part):,} characters is too long; {MAX_TEXT:,} are possible."
+                raise TooMuch(f"A text of {len(part):,} characters is too long; {MAX_TEXT:,} are possible.")
             weight += len(part)
         elif isinstance(part, int):
             if not -MAX_INTEGER <= part <= MAX_INTEGER:
-                return "A whole number is too large; it must fit 64 bits."
+                raise TooMuch("A whole number is too large; it must fit 64 bits.")
         else:
             inside = _inside(part)
-            if inside is None:
-                continue
-            if isinstance(part, list | tuple) and len(part) > MAX_ELEMENTS:
-                return f"A list of {len(part):,} elements is too long; {MAX_ELEMENTS:,} are possible."
-            if depth >= MAX_DEPTH and inside:
-                return "Its values are nested too deep."
-            weight += len(inside)
+            if isinstance(part, list | tuple) and (too_long := _list_of(len(part))):
+                raise TooMuch(too_long)
+            if inside and depth >= MAX_DEPTH:
+                raise TooMuch("Its values are nested too deep.")
             waiting.extend((element, depth + 1) for element in inside)
-        if weight > MAX_WEIGHT:
-            return "Its values are too large all together."
-    return None
+        if weight > MAX_WEIGHT or parts + len(waiting) > MAX_PARTS:
+            raise TooMuch("Its values are too large all together.")
+    return weight
 
 
-def _inside(part: Any) -> list[Any] | None:
+def _inside(part: Any) -> list[Any]:
     if isinstance(part, BaseModel):
         part = vars(part)
     if isinstance(part, Mapping):
         return [*part.keys(), *part.values()]
-    return list(part) if isinstance(part, list | tuple | set | frozenset) else None
+    return list(part) if isinstance(part, list | tuple | set | frozenset) else []
 
 
-def picture_problem(width: float, height: float) -> str | None:
-    """Why a picture or mask of this size can't be made or worked on; None when it can."""
-    if width < 1 or height < 1:
-        return None  # the node's own affair; nothing gets large
-    if max(width, height) > MAX_SIDE or width * height > MAX_AREA:
-        return (
-            f"{width:,.0f} x {height:,.0f} pixels are too many: sides may have {MAX_SIDE:,}"
-            f" and the whole {MAX_AREA:,}."
-        )
+def picture_problem(width: int, height: int) -> str | None:
+    """Why a picture of this size can't be made or worked on; None when it can."""
     if max(width, height) > MAX_ASPECT * min(width, height):
-        return f"{width:,.0f} x {height:,.0f} pixels are too long and narrow ({MAX_ASPECT} to 1 at most)."
-    return None
+        return f"{width:,} x {height:,} pixels are too long and narrow; {MAX_ASPECT} to 1 is possible."
+    return _too_many(width, height)
+
+
+def _too_many(width: float, height: float) -> str | None:
+    if max(width, height) <= MAX_SIDE and max(width, 0) * max(height, 0) <= MAX_AREA:
+        return None
+    return (
+        f"{width:,.0f} x {height:,.0f} pixels are too many: sides may have {MAX_SIDE:,}"
+        f" and the whole {MAX_AREA:,}."
+    )
 
 
 def _number(values: Values, field: str, default: float = 0) -> float:
@@ -157,8 +165,8 @@ def _named_fields(node_type: str, values: Values) -> str | None:
     if 0 < _number(values, "tile_size") < _MIN_TILE:
         return f"tile_size must be at least {_MIN_TILE}."
     width, height = _number(values, "width"), _number(values, "height")
-    if max(width, height) > MAX_SIDE or width * height > MAX_AREA:
-        return picture_problem(max(width, 1), max(height, 1))
+    if found := _too_many(width, height):
+        return found
     if _number(values, "num_frames") * width * height > _MAX_FRAME_PIXELS:
         return f"num_frames x width x height may be {_MAX_FRAME_PIXELS:,} pixels in all."
     return None
@@ -204,31 +212,46 @@ def _string_replace(values: Values, _: SizeOf) -> str | None:
     return None
 
 
-_LEAST_COST = 10_000
+_MAX_PROMPT_COST = 10_000  # some seconds of the parser
 
 
 def _prompt(values: Values, _: SizeOf) -> str | None:
-    """The grammar of weighted prompts takes five times as long with each parenthesis inside another."""
+    """The parser of weighted prompts takes about five times as long with each parenthesis around what it reads."""
     for field in ("prompt", "style"):
         text = values.get(field)
-        if not isinstance(text, str):
-            continue
         depth = cost = 0
-        for bracket in re.findall(r"\\.|[()]", text, re.DOTALL):
-            if bracket == "(":
-                depth += 1
-                cost += 5 ** min(depth, 10)
-            elif bracket == ")":
-                depth = max(0, depth - 1)
-            if cost > _LEAST_COST:
+        for mark in re.findall(r"\\.|\w+|[^\w\s]", text, re.DOTALL) if isinstance(text, str) else ():
+            depth = max(0, depth + (mark == "(") - (mark == ")"))
+            cost += 5 ** min(depth, 10) if depth else 0
+            if cost > _MAX_PROMPT_COST:
                 return f"{field} has too many parentheses, or too many within each other."
     return None
 
 
-def _krea2_blocks(values: Values, _: SizeOf) -> str | None:
-    """`7-999999999` would be listed before it is compared with the model's few dozen blocks."""
-    blocks = str(values.get("blocks") or "")
-    return "blocks names no such blocks." if re.search(r"[\d_]{4}", blocks) else None
+def _krea2_style(values: Values, size_of: SizeOf) -> str | None:
+    if re.search(r"[\d_]{4}", str(values.get("blocks") or "")):
+        return "blocks names blocks that no model has."  # they would be listed first: 0-999999999999
+    width, height = size_of(values.get("image")) or (1, 1)
+    # The picture is scaled to cover these, and cropped afterwards.
+    times = max(_number(values, "width", 1024) / width, _number(values, "height", 1024) / height)
+    return _too_many(width * times, height * times)
+
+
+_KONTEXT_HEIGHT = 1_568  # the largest that FLUX prefers
+
+
+def _kontext(values: Values, size_of: SizeOf) -> str | None:
+    """Pictures side by side, all as high as the first."""
+    images = values.get("images")
+    sizes = [size_of(image) or (1, 1) for image in images] if isinstance(images, list) else []
+    preferred = values.get("use_preferred_resolution", True)
+    high = _KONTEXT_HEIGHT if preferred or not sizes else sizes[0][1]
+    return _too_many(sum(high * width / height for width, height in sizes), high)
+
+
+def _longer_than(values: Values, field: str, limit: int) -> str | None:
+    too_long = len(str(values.get(field) or "")) > limit
+    return f"{field} may have {limit} characters." if too_long else None
 
 
 def _bounding_box(values: Values, _: SizeOf) -> str | None:
@@ -237,7 +260,7 @@ def _bounding_box(values: Values, _: SizeOf) -> str | None:
     if not all(isinstance(side, int) for side in sides):
         return None
     left, top, right, bottom = sides
-    return picture_problem(right - left, bottom - top)
+    return _too_many(right - left, bottom - top)
 
 
 def _grid(across: float, down: float) -> str | None:
@@ -266,14 +289,14 @@ def _merged_tiles(values: Values, _: SizeOf) -> str | None:
     corners = [_part(_part(tile, "tile"), "coords") for tile in tiles] if isinstance(tiles, list) else []
     right = [side for c in corners if isinstance(side := _part(c, "right"), int)]
     bottom = [side for c in corners if isinstance(side := _part(c, "bottom"), int)]
-    return picture_problem(max(right, default=0), max(bottom, default=0))
+    return _too_many(max(right, default=0), max(bottom, default=0))
 
 
 def _scaled(image_field: str, factor: Callable[[Values], float]) -> _Rule:
     def rule(values: Values, size_of: SizeOf) -> str | None:
         times = factor(values)
         width, height = size_of(values.get(image_field)) or (1, 1)
-        return picture_problem(width * times, height * times) if times > 1 else None
+        return _too_many(width * times, height * times) if times > 1 else None
 
     return rule
 
@@ -283,13 +306,13 @@ def _upscaled(values: Values, size_of: SizeOf) -> str | None:
     if width * height > _MAX_UPSCALED:
         return f"{width:,} x {height:,} pixels are too many to upscale; {_MAX_UPSCALED:,} are possible."
     times = _number(values, "scale", 1)
-    return picture_problem(width * times, height * times)
+    return _too_many(width * times, height * times)
 
 
 def _padded(values: Values, size_of: SizeOf) -> str | None:
     width, height = size_of(values.get("image")) or (1, 1)
     left, right, top, bottom = (_number(values, side) for side in ("left", "right", "top", "bottom"))
-    return picture_problem(width + left + right, height + top + bottom)
+    return _too_many(width + left + right, height + top + bottom)
 
 
 def _pasted(values: Values, size_of: SizeOf) -> str | None:
@@ -298,7 +321,7 @@ def _pasted(values: Values, size_of: SizeOf) -> str | None:
     for axis, field in enumerate(("x", "y")):
         at = _number(values, field)
         sides.append(max(base[axis], image[axis] + at) - min(0, at))
-    return picture_problem(*sides)
+    return _too_many(*sides)
 
 
 def _dilated(values: Values, size_of: SizeOf) -> str | None:
@@ -319,8 +342,6 @@ def _inverse_of_downscale(values: Values) -> float:
     return 1 / downscale if downscale > 0 else 1
 
 
-_scale_factor = _scaled("image", lambda values: _number(values, "scale_factor", 2))
-
 _RULES: Mapping[str, _Rule] = {
     "calculate_image_tiles": _tiles("overlap"),
     "calculate_image_tiles_even_split": _even_tiles,
@@ -329,14 +350,16 @@ _RULES: Mapping[str, _Rule] = {
     "content_shuffle": _limited(scale_factor=MAX_RADIUS),
     "crop_image_to_bounding_box": _bounding_box,
     "decode_watermark": _limited(length=MAX_ELEMENTS),
+    "flux_kontext_image_prep": _kontext,
     "float_range": _sized_list("steps"),
     "img_pad_crop": _padded,
     "img_paste": _pasted,
-    "img_scale": _scale_factor,
+    "img_scale": _scaled("image", lambda values: _number(values, "scale_factor", 2)),
     "infill_patchmatch": _scaled("image", _inverse_of_downscale),
     "integer_math": _integer_math,
     "invokeai_img_dilate_erode": _dilated,
-    "krea2_style_reference": _krea2_blocks,
+    "invokeai_img_composite": lambda values, _: _longer_than(values, "chroma_key", 64),
+    "krea2_style_reference": _krea2_style,
     "lscale": _scaled("latents", lambda values: _number(values, "scale_factor", 1)),
     "merge_tiles_to_image": _merged_tiles,
     "random_range": _sized_list("size"),

@@ -139,9 +139,7 @@ def _main(worker: int, limit_seconds: float) -> None:
 
     def kill() -> None:
         if os.getppid() == worker:  # else it has died since, and its number may be another's
-            print(
-                f"worker {worker} was silent for {limit_seconds} s: killing it", file=sys.stderr, flush=True
-            )
+            log.critical("worker %d was silent for %g s: killing it", worker, limit_seconds)
             os.kill(worker, signal.SIGKILL)
 
     watch(sys.stdin.fileno(), limit_seconds, kill)

@@ -16,6 +16,7 @@ from invokeai.app.services.shared.graph import Graph, GraphExecutionState
 from invokeai.backend.util.devices import TorchDevice
 
 from invokeai_saas.worker.contract import ClaimedJob, JobContext, Outcome
+from invokeai_saas.worker.engine.guard import Guard, install_bounds
 from invokeai_saas.worker.engine.policy import refusals
 from invokeai_saas.worker.engine.redaction import readable_message, readable_traceback
 from invokeai_saas.worker.engine.running import Desk, Run
@@ -34,7 +35,9 @@ class InvokeAIEngine:
     name = "invokeai"
 
     def __init__(self, scratch: Path) -> None:
+        install_bounds()
         self._desk = Desk()
+        self._guard = Guard(self._desk)
         self._services = build_services(self._desk, scratch)
         # A full collection walks everything that the imports made and takes half a second. None of it ever
         # goes: move it out of the collector's sight.
@@ -74,7 +77,9 @@ class InvokeAIEngine:
             return self._outcome(run, cancel)
 
     def _run_nodes(self, run: Run, cancel: threading.Event) -> None:
-        runner = DefaultSessionRunner()
+        runner = DefaultSessionRunner(
+            on_before_run_node_callbacks=[self._guard.before], on_after_run_node_callbacks=[self._guard.after]
+        )
         runner.start(services=self._services, cancel_event=cancel)
         try:
             runner.run(run.item)

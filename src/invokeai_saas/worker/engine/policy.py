@@ -1,4 +1,4 @@
-"""Which of InvokeAI's nodes may run on a worker that many people share.
+"""Which of InvokeAI's nodes may run on a worker that many people share. With which values: `worker.noderules`.
 
 The API refuses the others at the border (it reads this from the exported node schemas), and the engine
 refuses them once more before it builds a graph: some do harm while they are merely validated
@@ -12,8 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from invokeai_saas.worker.noderules import problem
+
 DOWNLOADS = "It downloads its model when it runs, which a shared worker does not do."
 LOCAL_FILES = "It reads or writes files of the machine it runs on."
+LOCAL_SCREEN = "It opens a window on the machine it runs on."
 LANGUAGE_MODEL = "Text generation is not offered: it would take a GPU for an unbounded time."
 THIRD_PARTY = "It calls a third party's service, which is not offered yet."
 WORKFLOW_LIBRARY = "Saved workflows and prompt templates can't be read by a running job yet."
@@ -38,6 +41,7 @@ _DENIED_BY_REASON = {
         "segment_anything",
     ),
     LOCAL_FILES: ("prompt_from_file", "save_image_to_file"),
+    LOCAL_SCREEN: ("show_image",),
     LANGUAGE_MODEL: (
         "ernie_image_prompt_enhancer",
         "llava_onevision_vllm",
@@ -84,9 +88,15 @@ class Refusal:
 
 
 def refusals(graph: Mapping[str, Any]) -> Iterator[Refusal]:
-    """The denied nodes of a graph, as raw JSON: nothing is validated before this has passed."""
+    """The nodes of a graph that may not run, by their type or by the values they state.
+
+    The graph is raw JSON: nothing is validated before this has passed.
+    """
     nodes = graph.get("nodes")
     for node_id, node in nodes.items() if isinstance(nodes, Mapping) else ():
         node_type = node.get("type") if isinstance(node, Mapping) else None
-        if isinstance(node_type, str) and node_type in DENIED_NODES:
-            yield Refusal(str(node_id), node_type, DENIED_NODES[node_type])
+        if not isinstance(node_type, str):
+            continue
+        reason = DENIED_NODES.get(node_type) or problem(node_type, node)
+        if reason:
+            yield Refusal(str(node_id), node_type, reason)

@@ -28,6 +28,7 @@ class Run:
         objects: tensors and conditioning by name; another run's names mean nothing here.
         node_seconds: wall seconds by node type.
         interrupted: set when the context reported that a backing service is away.
+        weight: of all that its nodes got and gave so far (see `noderules.weigh`).
     """
 
     job: ClaimedJob
@@ -36,6 +37,7 @@ class Run:
     objects: dict[str, Any] = field(default_factory=dict)
     node_seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     interrupted: Unavailable | None = None
+    weight: int = 0
     _saved: Counter[tuple[str, tuple[int, ...]]] = field(default_factory=Counter)
 
     def next_image_name(self, prepared_node_id: str) -> str:

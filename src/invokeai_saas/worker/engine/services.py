@@ -48,6 +48,7 @@ from invokeai_saas.worker.engine.absent import Absent, refuses_the_rest
 from invokeai_saas.worker.engine.models import build_model_manager
 from invokeai_saas.worker.engine.redaction import readable_message, readable_traceback
 from invokeai_saas.worker.engine.running import Desk
+from invokeai_saas.worker.noderules import picture_problem
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +111,7 @@ class Pictures(ImageServiceABC):  # type: ignore[misc]
         run = self._desk.run
         if node_id is None:
             raise ValueError("A picture needs the node that made it.")
+        _check_size(image)
         # The page's own workflow is kept as it came: InvokeAI's model of it would drop what it doesn't know.
         workflow = json.dumps(run.job.workflow) if run.job.workflow else None
         with run.outside() as context:
@@ -131,7 +133,9 @@ class Pictures(ImageServiceABC):  # type: ignore[misc]
     @override
     def get_pil_image(self, image_name: str) -> Image.Image:
         with self._of_the_person() as context:
-            return context.load_image(image_name)
+            image = context.load_image(image_name)
+        _check_size(image)
+        return image
 
     @override
     def get_dto(self, image_name: str) -> ImageDTO:
@@ -151,6 +155,13 @@ class Pictures(ImageServiceABC):  # type: ignore[misc]
                 yield context
         except NotFound as error:
             raise ImageRecordNotFoundException("The image was not found.") from error
+
+
+def _check_size(image: Image.Image) -> None:
+    """Raises ValueError for a picture that is too large or too narrow to be worked on."""
+    problem = picture_problem(*image.size)
+    if problem:
+        raise ValueError(problem)
 
 
 def _dto(stored: StoredImage) -> ImageDTO:
