@@ -13,7 +13,8 @@ import structlog
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from invokeai_saas.billing.endpoints import router as billing_router
@@ -96,6 +97,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)
     app.add_middleware(RequestMiddleware)
     combined: ASGIApp = socketio.ASGIApp(sockets, other_asgi_app=app, socketio_path=SOCKET_PATH)
@@ -120,6 +122,11 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
 def _whole(text: str) -> str:
     """Text without half characters: a message may quote what a stranger wrote."""
     return text.encode(errors="replace").decode()
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """The caller left while we were reading: nobody hears this answer, and nothing is wrong with us."""
+    return Response(status_code=400)
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:

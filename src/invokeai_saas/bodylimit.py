@@ -1,4 +1,7 @@
-"""Refuses request bodies that are too large before they are read: by their declared length, or as they come in."""
+"""Refuses request bodies that are too large before they are read: by their declared length, or as they come in.
+
+The framework has a limit too; it answers in plain text, and our refusals carry a code.
+"""
 
 from __future__ import annotations
 

@@ -121,7 +121,8 @@ async def _transaction(session: AsyncSession) -> AsyncIterator[None]:
         known = translated(error)
         if known is None:
             raise
-        log.warning("database_error", answer=known.code, error=repr(error)[:500])
+        # Not its message: that may quote what a person wrote.
+        log.warning("database_error", answer=known.code, error=type(error).__name__, state=_state(error))
         raise known from error
 
 
@@ -136,7 +137,7 @@ def translated(error: Exception) -> ServiceError | None:
         return Unavailable("Too many requests are waiting for the database. Please try again.")
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
         return Unavailable("The database connection was lost. Please try again.")
-    state: str = getattr(error.orig if isinstance(error, exc.DBAPIError) else error, "sqlstate", None) or ""
+    state = _state(error)
     if state.startswith(_AWAY):
         return Unavailable("The database takes no requests right now. Please try again.")
     if state.startswith(_TRY_AGAIN):
@@ -148,6 +149,12 @@ def translated(error: Exception) -> ServiceError | None:
     return None
 
 
+def _state(error: Exception) -> str:
+    """The SQLSTATE; empty where there is none."""
+    state: str | None = getattr(error.orig if isinstance(error, exc.DBAPIError) else error, "sqlstate", None)
+    return state or ""
+
+
 def open_database(settings: Settings) -> Database:
     """Creates the pools; no connection is made yet.
 
@@ -157,6 +164,7 @@ def open_database(settings: Settings) -> Database:
         "pool_timeout": settings.pool_timeout,
         "pool_recycle": settings.pool_recycle,
         "pool_pre_ping": False,
+        "hide_parameters": True,  # they would stand in logs of errors
     }
 
     def engine(url: str, size: int, overflow: int) -> AsyncEngine:
