@@ -1,7 +1,11 @@
 # The two commands: `make run` starts everything on this machine, `make test` passes the tests.
 # Both install what they need into .venv and .venv-engine first.
 
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+# The first interpreter that runs, is 3.11 or 3.12, and can make virtual environments. A name on the PATH may be a shim
+# that leads nowhere, so each is tried.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3; do \
+	"$$name" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null \
+	&& { echo "$$name"; break; }; done)
 PY := .venv/bin/python
 ENGINE_PY := .venv-engine/bin/python
 PIP_FLAGS := --quiet --require-hashes --disable-pip-version-check
@@ -50,6 +54,7 @@ dev: install $(MARKS)/dev $(MARKS)/engine-dev
 
 $(MARKS)/local: requirements/local.txt pyproject.toml
 	@mkdir -p $(MARKS)
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with venv is needed (Debian: python3-venv)."; exit 1; }
 	@echo "Installing the API's environment (.venv)"
 	@test -x $(PY) || $(PYTHON) -m venv .venv
 	@$(PY) -m pip install $(PIP_FLAGS) -r requirements/local.txt

@@ -1,4 +1,4 @@
-"""Compares our API process with stock InvokeAI and judges the result by the targets of issue 2."""
+"""Compares our API process with stock InvokeAI and judges the result by the targets in docs/requirements.md."""
 
 from __future__ import annotations
 
