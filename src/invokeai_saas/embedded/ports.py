@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import socket
+import time
 from collections.abc import Iterable
 
 LOOPBACK = "127.0.0.1"
 # Below the range that Linux (32768) and macOS (49152) give to outgoing connections: a port of theirs could
 # be taken by anybody's connection just while our server restarts.
 _RANGE = range(15_000, 32_000)
+_PATIENCE = 2.0  # seconds
 
 
 def is_free(port: int) -> bool:
@@ -24,6 +26,15 @@ def is_free(port: int) -> bool:
         return True
 
 
+def _becomes_free(port: int, deadline: float) -> bool:
+    """Waits a little: a server that was just killed holds its port until the kernel has taken it down."""
+    while not is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def choose_ports(names: Iterable[str], remembered: dict[str, int]) -> dict[str, int]:
     """A free port for every name, the remembered one where it is still free.
 
@@ -35,9 +46,10 @@ def choose_ports(names: Iterable[str], remembered: dict[str, int]) -> dict[str, 
         RuntimeError: no free port was found in a thousand tries.
     """
     chosen: dict[str, int] = {}
+    deadline = time.monotonic() + _PATIENCE  # for all of them together
     for name in names:
         port = remembered.get(name)
-        if port is None or port in chosen.values() or not is_free(port):
+        if port is None or port in chosen.values() or not _becomes_free(port, deadline):
             port = _unused(set(chosen.values()) | set(remembered.values()))
         chosen[name] = port
     return chosen
