@@ -23,6 +23,7 @@ import psycopg
 
 from invokeai_saas.embedded.servers import EmbeddedServers
 from invokeai_saas.local import scan
+from invokeai_saas.observability.logs import configure_logs
 from invokeai_saas.settings import Settings
 from tests.apps import RunningApi, Subject, running_api
 from tests.graphs import add_model, batch_body, picture_graph, seeds
@@ -238,6 +239,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=25)
     parser.add_argument("--seed", type=int, default=20261123)
     chosen = parser.parse_args()
+    configure_logs("warning", process="chaos")
     real = chosen.engine == "invokeai"
     plan = ChaosPlan(
         people=chosen.people, jobs_each=chosen.jobs, seed=chosen.seed, engine=chosen.engine, patience=3600.0,
