@@ -288,3 +288,21 @@ async def test_a_job_reads_only_its_own_persons_pictures(
         for person in (ada, bob):
             await _ended(person, (await _enqueue(person))[0])
     assert seen == {str(ada.user_id): (64, 64), str(bob.user_id): "NotFound"}
+
+
+async def test_a_job_finds_the_models_on_offer_and_its_own_persons(
+    api: RunningApi, settings: Settings, database: TestDatabase
+) -> None:
+    ada, bob = await api.person("ada@example.com"), await api.person("bob@example.com")
+    add_model(database, bob.user_id, key="bobs", name="Bob's", path=f"models/users/{bob.user_id}/m")
+    seen: dict[str, list[str]] = {}
+
+    def run(job: ClaimedJob, context: JobContext, cancel: threading.Event) -> Outcome:
+        assert context.models().search(base="no-such-base") == []
+        seen[job.user_id] = [record["name"] for record in context.models().search(base="sd-1", type="main")]
+        return Outcome("completed", "{}")
+
+    async with working(settings, _Engine(run)):
+        for person in (ada, bob):
+            assert (await _ended(person, (await _enqueue(person))[0]))["status"] == "completed"
+    assert seen == {str(ada.user_id): ["Starter"], str(bob.user_id): ["Bob's", "Starter"]}

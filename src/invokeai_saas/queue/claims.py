@@ -197,6 +197,21 @@ class Claims:
         row = self._row("SELECT queue_job_status_event(%s) AS event", [item_id])
         return row["event"] if row else None
 
+    def backlog(self) -> list[tuple[str, int]]:
+        """Each tier with the number of its jobs that could start now."""
+        with self.plain() as connection:
+            rows = connection.execute("SELECT tier, jobs FROM queue_backlog()").fetchall()
+        return [(row["tier"], row["jobs"]) for row in rows]
+
+    def expire_credits(self, limit: int) -> int:
+        """Writes off what at most `limit` expired grants still hold; answers how many."""
+        row = self._row("SELECT credits_expire(%s) AS grants", [limit])
+        return int(row["grants"]) if row else 0
+
+    def forget_workers(self) -> None:
+        """Drops the records of workers that have been gone for a day."""
+        self._row("SELECT queue_forget_workers()", [])
+
     def seen(self, worker: str, tiers: Sequence[str], engine: str, loaded: Sequence[str]) -> None:
         """Leaves a sign of life."""
         self._row(

@@ -51,3 +51,7 @@ class WorkerBell:
 
     def ring(self, tier: str) -> None:
         self._redis.rpush(bell_key(tier), "1")
+
+    def has_rung(self, tier: str) -> bool:
+        """Whether a ring is waiting to be heard."""
+        return bool(self._redis.exists(bell_key(tier)))

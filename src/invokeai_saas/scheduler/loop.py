@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import psycopg
 import structlog
-from psycopg.rows import tuple_row
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -48,7 +47,7 @@ class Scheduler:
             Task("reap", min(1.0, settings.lease_seconds / 4), self.reap),
             Task("ring", 5.0, self.ring_again),
             Task("expire_credits", 60.0, self.expire_credits),
-            Task("forget_workers", 3600.0, self.forget_workers),
+            Task("forget_workers", 3600.0, self._claims.forget_workers),
         ]
 
     def run(self) -> None:
@@ -88,22 +87,12 @@ class Scheduler:
 
     def ring_again(self) -> None:
         """Rings for jobs that could start: a lost ring costs seconds, not a job."""
-        with self._claims.plain() as connection:
-            backlog = connection.cursor(row_factory=tuple_row).execute(
-                "SELECT tier, jobs FROM queue_backlog()"
-            )
-            for tier, jobs in backlog.fetchall():
-                if jobs and not self._redis.exists(f"doorbell:{tier}"):
-                    self._bell.ring(tier)
+        for tier, jobs in self._claims.backlog():
+            if jobs and not self._bell.has_rung(tier):
+                self._bell.ring(tier)
 
     def expire_credits(self) -> None:
         """Writes off what expired grants still hold."""
-        with self._claims.plain() as connection:
-            row = connection.cursor(row_factory=tuple_row).execute("SELECT credits_expire(500)").fetchone()
-            if row and row[0]:
-                log.info("credits_expired", grants=row[0])
-
-    def forget_workers(self) -> None:
-        """Drops the records of workers that have been gone for a day."""
-        with self._claims.plain() as connection:
-            connection.execute("SELECT queue_forget_workers()")
+        grants = self._claims.expire_credits(500)
+        if grants:
+            log.info("credits_expired", grants=grants)

@@ -18,6 +18,7 @@ from invokeai_saas.queue.claims import Claim, Claims
 from invokeai_saas.storage.keys import image_key, thumbnail_key
 from invokeai_saas.storage.media import MediaSigner
 from invokeai_saas.storage.objects import ObjectStore
+from invokeai_saas.worker import repository
 from invokeai_saas.worker.contract import ModelRecord, StoredImage, local_model_path
 from invokeai_saas.worker.events import EventStream
 
@@ -40,23 +41,21 @@ class PersonModels:
         self._claim = claim
         self._model_dir = model_dir
 
-    def _records(self, where: str, values: dict[str, Any]) -> list[ModelRecord]:
-        query = f"SELECT record FROM models WHERE {where} ORDER BY name, key"  # noqa: S608
+    def _records(self, **wanted: str | None) -> list[ModelRecord]:
         try:
             with self._claims.tenant(self._claim.user_id) as connection:
-                rows = connection.execute(query.encode(), values).fetchall()
+                return repository.model_records(connection, **wanted)
         except psycopg.OperationalError as error:
             raise Unavailable(_AWAY) from error
-        return [row["record"] for row in rows]
 
     def get(self, key: str) -> ModelRecord:
-        found = self._records("key = %(key)s", {"key": key})
+        found = self._records(key=key)
         if not found:
             raise NotFound("This model")
         return found[0]
 
     def exists(self, key: str) -> bool:
-        return bool(self._records("key = %(key)s", {"key": key}))
+        return bool(self._records(key=key))
 
     def search(
         self,
@@ -65,10 +64,7 @@ class PersonModels:
         type: str | None = None,
         format: str | None = None,
     ) -> list[ModelRecord]:
-        wanted = {"name": name, "base": base, "type": type, "format": format}
-        given = {column: value for column, value in wanted.items() if value is not None}
-        where = " AND ".join(f"{column} = %({column})s" for column in given) or "true"
-        return self._records(where, given)
+        return self._records(name=name, base=base, type=type, format=format)
 
     def local_path(self, record: ModelRecord) -> Path:
         return local_model_path(self._model_dir, str(record["path"]))
@@ -226,12 +222,7 @@ class DatabaseJobContext:
     def _image_row(self, image_name: str) -> dict[str, Any]:
         try:
             with self._claims.tenant(self._claim.user_id) as connection:
-                row = connection.execute(
-                    "SELECT image_name, width, height, image_origin, image_category, is_intermediate, node_id,"
-                    " session_id, starred, has_workflow, created_at, updated_at, metadata, s3_key,"
-                    " s3_thumbnail_key FROM images WHERE image_name = %s",
-                    [image_name],
-                ).fetchone()
+                row = repository.image_row(connection, image_name)
         except psycopg.OperationalError as error:
             raise Unavailable(_AWAY) from error
         if row is None:

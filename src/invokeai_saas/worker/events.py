@@ -17,7 +17,7 @@ from invokeai_saas.realtime.rooms import person_room
 
 log = structlog.get_logger(__name__)
 
-_Entry = tuple[str, str, dict[str, Any]] | threading.Event
+_Entry = tuple[str, str, dict[str, Any]]
 
 
 class EventStream:
@@ -37,12 +37,6 @@ class EventStream:
         """Queues an event for one person."""
         self._entries.put((user_id, event, {"timestamp": int(time.time()), **payload}))
 
-    def flush(self, seconds: float = 30) -> bool:
-        """Waits until everything queued so far is sent."""
-        mark = threading.Event()
-        self._entries.put(mark)
-        return mark.wait(seconds)
-
     def close(self) -> None:
         """Sends what is left and stops."""
         self._entries.put(None)
@@ -50,10 +44,7 @@ class EventStream:
 
     def _run(self) -> None:
         while (entry := self._entries.get()) is not None:
-            if isinstance(entry, threading.Event):
-                entry.set()
-            else:
-                self._send(*entry)
+            self._send(*entry)
 
     def _send(self, user_id: str, event: str, payload: dict[str, Any]) -> None:
         try:
