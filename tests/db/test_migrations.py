@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from sqlalchemy import create_engine
 
 from invokeai_saas.db import migrate, roles
 from invokeai_saas.db.metadata import all_tables
+from invokeai_saas.db.migrations import versions
 from invokeai_saas.embedded.servers import Addresses
 from tests.servers import PASSWORDS, TestDatabase, copied_database
 
@@ -37,12 +39,12 @@ def _objects(database: TestDatabase) -> dict[str, int]:
 
 
 def test_every_step_goes_up_and_down(empty_database: TestDatabase) -> None:
-    steps = ["0001", "0002", "0003", "0004", "0005"]
+    steps = sorted(step.stem[:4] for step in Path(versions.__path__[0]).glob("0*.py"))
     seen = [_objects(empty_database)]
     for step in steps:
         migrate.upgrade(empty_database.owner, step)
         seen.append(_objects(empty_database))
-    for before, step in zip(reversed(seen[:-1]), ["0004", "0003", "0002", "0001", "base"], strict=True):
+    for before, step in zip(reversed(seen[:-1]), [*reversed(steps[:-1]), "base"], strict=True):
         migrate.downgrade(empty_database.owner, step)
         assert _objects(empty_database) == before, f"after the downgrade to {step}"
     migrate.upgrade(empty_database.owner)

@@ -24,14 +24,13 @@ def _boards() -> Select[*tuple[Any, ...]]:
     newest = aggregate_order_by(Image.image_name, Image.starred.desc(), Image.created_at.desc())
     held = (
         select(
-            BoardImage.board_id,
+            Image.board_id,
             func.count().filter(general).label("image_count"),
             func.count().filter(~general).label("asset_count"),
             func.array_agg(newest)[1].label("newest"),
         )
-        .join(Image, Image.image_name == BoardImage.image_name)
-        .where(~Image.is_intermediate)
-        .group_by(BoardImage.board_id)
+        .where(~Image.is_intermediate, Image.board_id.is_not(None), Image.kind == "image")
+        .group_by(Image.board_id)
         .subquery()
     )
     return select(

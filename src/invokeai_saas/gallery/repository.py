@@ -17,7 +17,6 @@ from sqlalchemy import (
     any_,
     cast,
     delete,
-    exists,
     func,
     literal,
     or_,
@@ -29,14 +28,13 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import InstrumentedAttribute
 
 from invokeai_saas.db.session import ReadSession, WriteSession
-from invokeai_saas.gallery.schemas import Category, Direction, Origin
-from invokeai_saas.gallery.tables import BoardImage, Image
+from invokeai_saas.gallery.schemas import Category, Direction, Kind, Origin
+from invokeai_saas.gallery.tables import Image
 
 Session = ReadSession | WriteSession
 Uncategorised = Literal["none"]
 
-_BOARD = select(BoardImage.board_id).where(BoardImage.image_name == Image.image_name).scalar_subquery()
-# All that InvokeAI's page knows of a picture but its board, and where its files lie.
+# All that InvokeAI's page knows of a picture or a video, and where its files lie.
 _COLUMNS = (
     Image.image_name,
     Image.image_origin,
@@ -52,13 +50,18 @@ _COLUMNS = (
     Image.has_workflow,
     Image.s3_key,
     Image.s3_thumbnail_key,
+    Image.board_id,
+    Image.kind,
+    Image.duration_seconds,
+    Image.fps,
 )
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which pictures, and in which order; None leaves a property open."""
+    """Which pictures (or videos, or both), and in which order; None leaves a property open."""
 
+    kind: Kind | None = "image"
     origin: Origin | None = None
     categories: Sequence[Category] | None = None
     is_intermediate: bool | None = None
@@ -70,6 +73,8 @@ class Wanted:
 
     def conditions(self) -> list[ColumnElement[bool]]:
         found: list[ColumnElement[bool]] = []
+        if self.kind is not None:
+            found.append(Image.kind == self.kind)
         if self.origin is not None:
             found.append(Image.image_origin == self.origin)
         if self.categories is not None:
@@ -78,9 +83,8 @@ class Wanted:
             # Not a parameter: the gallery's index is partial, and a planner must see that it fits.
             found.append(Image.is_intermediate.is_(True) if self.is_intermediate else ~Image.is_intermediate)
         if self.board_id is not None:
-            on_board = exists().where(BoardImage.image_name == Image.image_name)
-            uncategorised = self.board_id == "none"
-            found.append(~on_board if uncategorised else on_board.where(BoardImage.board_id == self.board_id))
+            board = None if self.board_id == "none" else self.board_id
+            found.append(Image.board_id.is_(None) if board is None else Image.board_id == board)
         if self.created_date is not None:
             found.append(_day() == self.created_date)
         if self.search_term:
@@ -155,19 +159,14 @@ async def page(session: Session, wanted: Wanted, offset: int, limit: int) -> tup
     place = func.row_number().over(order_by=wanted.order()).label("place")
     rows = select(*_COLUMNS, place).where(*conditions).order_by(*wanted.order())
     some = rows.offset(offset).limit(limit).subquery()
-    statement = (
-        select(total.c.total, some, BoardImage.board_id)
-        .select_from(total.outerjoin(some, true()))
-        .outerjoin(BoardImage, BoardImage.image_name == some.c.image_name)
-        .order_by(some.c.place)
-    )
+    statement = select(total.c.total, some).select_from(total.outerjoin(some, true())).order_by(some.c.place)
     found = (await session.execute(statement)).mappings().all()
     return found[0]["total"], [row for row in found if row["image_name"] is not None]
 
 
 async def by_names(session: Session, names: Sequence[str]) -> list[RowMapping]:
     """The rows of those that are the person's, in no order."""
-    statement = select(*_COLUMNS, _BOARD.label("board_id")).where(among(Image.image_name, names))
+    statement = select(*_COLUMNS).where(among(Image.image_name, names))
     return list((await session.execute(statement)).mappings())
 
 
@@ -180,7 +179,7 @@ async def extras(session: Session, name: str) -> RowMapping | None:
 async def change(session: WriteSession, names: Sequence[str], **values: Any) -> list[tuple[str, UUID | None]]:
     """Sets columns of pictures: (name, board) of those changed."""
     statement = update(Image).where(among(Image.image_name, names)).values(**values)
-    result = await session.execute(statement.returning(Image.image_name, _BOARD))
+    result = await session.execute(statement.returning(Image.image_name, Image.board_id))
     return [(row[0], row[1]) for row in result]
 
 
@@ -195,14 +194,11 @@ class RemovedImage:
 
 async def remove(session: WriteSession, names: Sequence[str]) -> list[RemovedImage]:
     """Deletes rows of pictures, and with them their places on boards."""
-    boards = select(BoardImage.image_name, BoardImage.board_id).where(among(BoardImage.image_name, names))
-    # Read first: the place on the board goes with the picture.
-    on_boards: dict[str, UUID] = {row[0]: row[1] for row in await session.execute(boards)}
     statement = delete(Image).where(among(Image.image_name, names))
     result = await session.execute(
-        statement.returning(Image.image_name, Image.s3_key, Image.s3_thumbnail_key)
+        statement.returning(Image.image_name, Image.board_id, Image.s3_key, Image.s3_thumbnail_key)
     )
-    return [RemovedImage(row[0], on_boards.get(row[0]), (row[1], row[2])) for row in result]
+    return [RemovedImage(row[0], row[1], (row[2], row[3])) for row in result]
 
 
 async def count(session: Session, wanted: Wanted) -> int:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 MAX_BATCH = 1000  # names in one request, as in InvokeAI
 MAX_PAGE = 1000
 
+Kind = Literal["image", "video"]
 Origin = Literal["internal", "external"]
 Category = Literal["general", "mask", "control", "user", "other"]
 Direction = Literal["ASC", "DESC"]
@@ -91,7 +92,7 @@ class VideoNames(BaseModel):
 
 
 class ItemRef(BaseModel):
-    kind: Literal["image", "video"]
+    kind: Kind
     name: str
 
 
@@ -104,7 +105,7 @@ class ItemRefs(BaseModel):
 class GalleryItem(BaseModel):
     """A picture among pictures and videos."""
 
-    kind: Literal["image", "video"]
+    kind: Kind
     name: str
     full_url: str
     thumbnail_url: str

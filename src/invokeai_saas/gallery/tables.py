@@ -22,11 +22,13 @@ from invokeai_saas.db.base import Base, CreatedAt, NewId, Owner, Uid
 
 
 class Image(Base):
-    """A picture. Its name is unguessable, ends in .png, and is derived from its job when a job made it."""
+    """A picture, or a video. Its name is unguessable, ends in .png or .mp4, and derives from its job if one made it."""
 
     __tablename__ = "images"
     __table_args__ = (
         CheckConstraint("width > 0 AND height > 0", name="size"),
+        CheckConstraint("kind IN ('image', 'video')", name="kind"),
+        CheckConstraint("(kind = 'video') = (duration_seconds IS NOT NULL)", name="duration"),
         UniqueConstraint("user_id", "image_name"),
         Index(
             "ix_images_gallery",
@@ -34,7 +36,20 @@ class Image(Base):
             text("starred DESC"),
             text("created_at DESC"),
             text("image_name DESC"),
-            postgresql_include=["image_category"],  # so that a list of names is read from the index alone
+            postgresql_include=[
+                "image_category",
+                "kind",
+            ],  # so that a list of names is read from the index alone
+            postgresql_where=text("NOT is_intermediate"),
+        ),
+        Index(
+            "ix_images_board",
+            "user_id",
+            "board_id",
+            text("starred DESC"),
+            text("created_at DESC"),
+            text("image_name DESC"),
+            postgresql_include=["image_category", "kind"],
             postgresql_where=text("NOT is_intermediate"),
         ),
         Index("ix_images_user_id_item_id", "user_id", "item_id"),
@@ -59,6 +74,10 @@ class Image(Base):
     s3_key: Mapped[str] = mapped_column(String(512))
     s3_thumbnail_key: Mapped[str] = mapped_column(String(512))
     file_size_bytes: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str] = mapped_column(String(10), server_default="image")
+    duration_seconds: Mapped[float | None]  # of a video
+    fps: Mapped[float | None]  # of a video, where it is known
+    board_id: Mapped[Uid | None]  # kept by triggers of board_images, which is the truth
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
 
@@ -77,6 +96,7 @@ class Board(Base):
     user_id: Mapped[Owner]
     board_name: Mapped[str] = mapped_column(Text)
     cover_image_name: Mapped[str | None] = mapped_column(String(255))
+    cover_video_name: Mapped[str | None] = mapped_column(String(255))
     board_visibility: Mapped[str] = mapped_column(String(20), server_default="private")
     archived: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[CreatedAt]
@@ -101,3 +121,13 @@ class BoardImage(Base):
     image_name: Mapped[str] = mapped_column(String(255), primary_key=True)
     board_id: Mapped[Uid]
     created_at: Mapped[CreatedAt]
+
+
+class GalleryState(Base):
+    """What triggers keep of a person's gallery: a version that grows with each change, and the files' size."""
+
+    __tablename__ = "gallery_state"
+
+    user_id: Mapped[Owner] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    bytes: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
