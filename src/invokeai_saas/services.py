@@ -10,8 +10,10 @@ from pathlib import Path
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from invokeai_saas.catalog.nodes import NodeCatalog
+from invokeai_saas.db.direct import DirectReads
 from invokeai_saas.db.session import Database, open_database
 from invokeai_saas.errors import SetupError
+from invokeai_saas.gallery.lists import GalleryLists
 from invokeai_saas.identity.service import Identity
 from invokeai_saas.identity.tokens import LocalIssuer
 from invokeai_saas.queue.doorbell import Doorbell
@@ -34,6 +36,7 @@ class Services:
     limiter: RateLimiter
     objects: ObjectStore
     media: MediaSigner
+    gallery: GalleryLists
     nodes: NodeCatalog
     node_types: NodeTypes
     doorbell: Doorbell
@@ -91,6 +94,9 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
     database = open_database(settings)
     redis = open_redis(settings)
     nodes = NodeCatalog(settings.node_schemas)
+    media = _media_signer(settings)
+    reads = DirectReads(settings)
+    await reads.open()
     try:
         yield Services(
             settings=settings,
@@ -99,7 +105,8 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
             identity=Identity(database, local_issuer(settings), settings, publisher.end_sessions),
             limiter=RateLimiter(redis),
             objects=open_object_store(settings),
-            media=_media_signer(settings),
+            media=media,
+            gallery=GalleryLists(reads, media),
             nodes=nodes,
             node_types=NodeTypes(nodes),
             doorbell=Doorbell(redis),
@@ -107,4 +114,5 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
         )
     finally:
         await redis.aclose()
+        await reads.close()
         await database.close()
