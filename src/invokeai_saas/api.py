@@ -25,6 +25,8 @@ from invokeai_saas.errors import ServiceError
 from invokeai_saas.gallery.board_endpoints import router as boards_router
 from invokeai_saas.gallery.endpoints import router as images_router
 from invokeai_saas.gallery.listing_endpoints import router as gallery_router
+from invokeai_saas.gallery.videos.endpoints import UPLOAD_PATH as VIDEO_UPLOAD_PATH
+from invokeai_saas.gallery.videos.endpoints import router as videos_router
 from invokeai_saas.identity.endpoints import router as identity_router
 from invokeai_saas.observability.requests import RequestMiddleware
 from invokeai_saas.portal.endpoints import page_router
@@ -54,6 +56,7 @@ def _routers() -> list[APIRouter]:
         gallery_router,
         images_router,
         boards_router,
+        videos_router,
         media_router,
         studio_router,
         library_router,
@@ -98,7 +101,11 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimitMiddleware,
+        limit=settings.max_body_bytes,
+        larger={VIDEO_UPLOAD_PATH: settings.max_video_bytes + settings.max_body_bytes},
+    )
     app.add_middleware(RequestMiddleware)
     combined: ASGIApp = socketio.ASGIApp(sockets, other_asgi_app=app, socketio_path=SOCKET_PATH)
     return combined

@@ -19,6 +19,7 @@ from invokeai_saas.queue.nodetypes import NodeTypes
 from invokeai_saas.ratelimit import RateLimiter
 from invokeai_saas.realtime.publisher import Publisher
 from invokeai_saas.settings import Settings
+from invokeai_saas.slots import Slots
 from invokeai_saas.storage.media import MediaSigner
 from invokeai_saas.storage.objects import ObjectStore, open_object_store
 
@@ -38,6 +39,7 @@ class Services:
     node_types: NodeTypes
     doorbell: Doorbell
     publisher: Publisher
+    video_uploads: Slots
 
 
 def open_redis(settings: Settings) -> Redis:
@@ -104,6 +106,7 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
             node_types=NodeTypes(nodes),
             doorbell=Doorbell(redis),
             publisher=publisher,
+            video_uploads=Slots(settings.video_uploads_at_once),
         )
     finally:
         await redis.aclose()

@@ -84,6 +84,13 @@ class Settings(BaseSettings):
     max_prompt_chars: int = 20_000
     requests_per_minute: int = 300  # a person
     enqueues_per_minute: int = 60
+    uploads_per_minute: int = 20  # a person
+
+    # Videos from people's disks
+    max_video_bytes: int = 1024 * MEBIBYTE  # as in InvokeAI
+    max_video_seconds: float = 3600.0  # that it plays
+    video_upload_seconds: float = 1800.0  # that receiving one may take, waiting included
+    video_uploads_at_once: int = 4  # of a process, of one person one; each lies in a temporary file meanwhile
 
     # The worker
     worker_engine: Literal["invokeai", "mock"] = "invokeai"

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
-from obstore.exceptions import GenericError, NotModifiedError
+from obstore.exceptions import GenericError, NotModifiedError, PreconditionError
 from obstore.store import S3Store
 
 from invokeai_saas.errors import NotFound, Unavailable
 from invokeai_saas.settings import Settings
 
 _AWAY = "The file store cannot be reached right now. Please try again."
+# Bytes of a part of a file that is written piece by piece, and how many are on their way at once. S3 takes ten
+# thousand parts: 80 GB.
+_PART = 8 * 2**20
+_PARTS_AT_ONCE = 2
 
 
 class StoredObject(NamedTuple):
@@ -27,6 +31,18 @@ class ObjectHead(NamedTuple):
 
     size: int
     etag: str | None
+
+
+class Piece(NamedTuple):
+    """Some of a file. Parameters: data: its bytes, as many as there are; size: bytes of the whole file."""
+
+    data: bytes
+    size: int
+    etag: str | None
+
+
+class ChangedMeanwhile(Exception):
+    """The file is not, or no longer, the one whose validator was given."""
 
 
 class ObjectStore:
@@ -59,6 +75,37 @@ class ObjectStore:
         except (GenericError, OSError) as error:
             raise Unavailable(_AWAY) from error
 
+    async def piece(
+        self, key: str, first: int, end: int, *, match: str | None = None, unless: str | None = None
+    ) -> Piece | None:
+        """The bytes from `first` up to, not including, `end`; None for one who has the file.
+
+        Parameters:
+            match: the file's validator, where only this very file will do.
+            unless: an If-None-Match header.
+
+        Raises:
+            ChangedMeanwhile: `match` is not the file's validator.
+            Unavailable: for a `first` past the end as well: the client tells the two apart by a text alone.
+        """
+        options: dict[str, object] = {"range": (first, end)}
+        if match is not None:
+            options["if_match"] = match
+        if unless is not None:
+            options["if_none_match"] = unless
+        try:
+            result = await self._store.get_async(key, options=options)  # type: ignore[arg-type]
+            data = bytes(await result.bytes_async())
+        except NotModifiedError:
+            return None
+        except PreconditionError as error:
+            raise ChangedMeanwhile from error
+        except FileNotFoundError as error:
+            raise NotFound("This file") from error
+        except (GenericError, OSError) as error:
+            raise Unavailable(_AWAY) from error
+        return Piece(data, result.meta["size"], result.meta["e_tag"])
+
     async def head(self, key: str) -> ObjectHead:
         try:
             meta = await self._store.head_async(key)
@@ -79,6 +126,33 @@ class ObjectStore:
     async def put(self, key: str, data: bytes, content_type: str) -> None:
         try:
             await self._store.put_async(key, data, attributes=_attributes(content_type))
+        except (GenericError, OSError) as error:
+            raise Unavailable(_AWAY) from error
+
+    async def put_file(self, key: str, file: IO[bytes], content_type: str) -> None:
+        """Stores an open file from its beginning, in parts when it is large."""
+        file.seek(0)
+        try:
+            await self._store.put_async(
+                key,
+                file,
+                attributes=_attributes(content_type),
+                chunk_size=_PART,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+        except (GenericError, OSError) as error:
+            raise Unavailable(_AWAY) from error
+
+    def put_file_sync(self, key: str, file: IO[bytes], content_type: str) -> None:
+        file.seek(0)
+        try:
+            self._store.put(
+                key,
+                file,
+                attributes=_attributes(content_type),
+                chunk_size=_PART,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
         except (GenericError, OSError) as error:
             raise Unavailable(_AWAY) from error
 

@@ -21,7 +21,6 @@ _SERVER = "How the servers are set up is decided by our staff."
 _NODES = "Only our own nodes run on shared workers: packs of custom nodes can't be installed."
 _UPLOADS = "Uploading is not available yet."
 _DOWNLOADS = "Downloading many pictures at once is not available yet. Each can be saved by itself."
-_VIDEOS = "Videos are not available yet."
 _WORKFLOWS = "Saving workflows is not available yet. A workflow can be kept as a file from the editor's menu."
 _PRESETS = "Style presets are not available yet."
 _PROMPTS = "System prompts are not available yet."
@@ -126,24 +125,6 @@ REFUSALS = [
         v1/images/download/{bulk_download_item_name} GET
         """,
         _DOWNLOADS,
-    ),
-    *_table(
-        False,
-        """
-        v1/videos/board POST DELETE
-        v1/videos/delete POST
-        v1/videos/i/{video_name} GET PATCH DELETE
-        v1/videos/i/{video_name}/full GET HEAD
-        v1/videos/i/{video_name}/metadata GET
-        v1/videos/i/{video_name}/thumbnail GET
-        v1/videos/i/{video_name}/urls GET
-        v1/videos/i/{video_name}/workflow GET
-        v1/videos/star POST
-        v1/videos/uncategorized DELETE
-        v1/videos/unstar POST
-        v1/videos/upload POST
-        """,
-        _VIDEOS,
     ),
     *_table(
         False,
