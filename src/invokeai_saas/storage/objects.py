@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import IO, NamedTuple
 
 from obstore.exceptions import GenericError, NotModifiedError, PreconditionError
@@ -118,6 +119,18 @@ class ObjectStore:
     def get_sync(self, key: str) -> bytes:
         try:
             return bytes(self._store.get(key).bytes())
+        except FileNotFoundError as error:
+            raise NotFound("This file") from error
+        except (GenericError, OSError) as error:
+            raise Unavailable(_AWAY) from error
+
+    def get_file_sync(self, key: str, path: Path) -> None:
+        """Fetches a file into one of this machine, some megabytes in memory at a time."""
+        try:
+            size = self._store.head(key)["size"]
+            with path.open("wb") as file:
+                for first in range(0, size, _PART):
+                    file.write(self._store.get_range(key, start=first, end=min(size, first + _PART)))
         except FileNotFoundError as error:
             raise NotFound("This file") from error
         except (GenericError, OSError) as error:

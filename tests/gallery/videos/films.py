@@ -6,7 +6,7 @@ import struct
 import subprocess
 from functools import cache
 
-import imageio_ffmpeg  # type: ignore[import-untyped]
+import imageio_ffmpeg
 from PIL import Image
 
 

@@ -17,11 +17,12 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-import imageio_ffmpeg  # type: ignore[import-untyped]
+import imageio_ffmpeg
 from PIL import Image
 
 from invokeai_saas.errors import Unavailable
 from invokeai_saas.gallery.videos.mp4 import NotPlayable
+from invokeai_saas.storage.encoding import encode_thumbnail
 
 PIXELS = 256  # of the longer side, as of a picture's thumbnail
 _CPU_SECONDS = 20
@@ -93,8 +94,7 @@ async def _at_most(stream: asyncio.StreamReader, limit: int) -> bytes:
 
 def _webp(ppm: bytes) -> bytes:
     try:
-        with Image.open(io.BytesIO(ppm), formats=["PPM"]) as image, io.BytesIO() as out:
-            image.convert("RGB").save(out, "WEBP", quality=80)
-            return out.getvalue()
+        with Image.open(io.BytesIO(ppm), formats=["PPM"]) as image:
+            return encode_thumbnail(image)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise NotPlayable("The video can't be decoded: the file may be damaged.") from error
