@@ -102,10 +102,9 @@ async def test_head_tells_what_there_is(ask) -> None:  # type: ignore[no-untyped
 
 async def test_who_has_the_file_gets_304(ask) -> None:  # type: ignore[no-untyped-def]
     etag = (await ask("HEAD")).headers["etag"]
-    for known in (etag, f'"other", {etag}', "*"):
-        answer = await ask(if_none_match=known) if "," not in known else None
-        if answer is not None:
-            assert (answer.status_code, answer.content) == (304, b""), known
+    for known in (etag, f"W/{etag}", "*"):
+        answer = await ask(if_none_match=known)
+        assert (answer.status_code, answer.content) == (304, b""), known
     assert (await ask(if_none_match=etag, range="bytes=0-5")).status_code == 304
     assert (await ask(if_none_match='"other"', range="bytes=0-5")).status_code == 206
     assert (await ask(if_none_match="nonsense")).status_code == 200

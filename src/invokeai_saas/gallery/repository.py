@@ -19,7 +19,9 @@ from sqlalchemy import (
     cast,
     delete,
     func,
+    insert,
     literal,
+    null,
     or_,
     select,
     true,
@@ -182,6 +184,12 @@ async def extras(session: Session, name: str, kind: Kind = "image") -> RowMappin
     columns = (Image.image_metadata.label("metadata"), Image.workflow, Image.graph)
     statement = select(*columns).where(Image.image_name == name, Image.kind == kind)
     return (await session.execute(statement)).mappings().one_or_none()
+
+
+async def add_upload(session: WriteSession, **values: Any) -> None:
+    """Writes the row of a picture, or a video, that came from outside. Its place on a board is another row."""
+    kept = {name: null() if value is None else value for name, value in values.items()}
+    await session.execute(insert(Image).values(user_id=session.user_id, image_origin="external", **kept))
 
 
 async def stored_bytes(session: Session) -> int:

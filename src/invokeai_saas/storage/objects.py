@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -14,6 +14,7 @@ from invokeai_saas.errors import NotFound, Unavailable
 from invokeai_saas.settings import Settings
 
 _AWAY = "The file store cannot be reached right now. Please try again."
+_CHUNK = 2**20  # bytes of a file that are read at a time
 # Bytes of a part of a file that is written piece by piece, and how many are on their way at once. S3 takes ten
 # thousand parts: 80 GB.
 _PART = 8 * 2**20
@@ -44,6 +45,20 @@ class Piece(NamedTuple):
 
 class ChangedMeanwhile(Exception):
     """The file is not, or no longer, the one whose validator was given."""
+
+
+class ObjectStream(NamedTuple):
+    """A file that is read piece by piece. Parameters: size: bytes."""
+
+    size: int
+    chunks: AsyncIterator[bytes]
+
+
+class ListedObject(NamedTuple):
+    """A file in a listing. Parameters: modified: when it was last written."""
+
+    key: str
+    modified: datetime
 
 
 class ObjectStore:
@@ -107,6 +122,24 @@ class ObjectStore:
             raise Unavailable(_AWAY) from error
         return Piece(data, result.meta["size"], result.meta["e_tag"])
 
+    async def open(self, key: str) -> ObjectStream:
+        """A file whose bytes come as they are asked for. Reading them can raise Unavailable too."""
+        try:
+            result = await self._store.get_async(key)
+        except FileNotFoundError as error:
+            raise NotFound("This file") from error
+        except (GenericError, OSError) as error:
+            raise Unavailable(_AWAY) from error
+
+        async def chunks() -> AsyncIterator[bytes]:
+            try:
+                async for chunk in result.stream(min_chunk_size=_CHUNK):
+                    yield bytes(chunk)
+            except (GenericError, OSError) as error:
+                raise Unavailable(_AWAY) from error
+
+        return ObjectStream(result.meta["size"], chunks())
+
     async def head(self, key: str) -> ObjectHead:
         try:
             meta = await self._store.head_async(key)
@@ -156,6 +189,32 @@ class ObjectStore:
         except (GenericError, OSError) as error:
             raise Unavailable(_AWAY) from error
 
+    async def put_stream(self, key: str, chunks: AsyncIterator[bytes], content_type: str) -> int:
+        """Stores what comes piece by piece, all of it or nothing; answers its size in bytes.
+
+        What `chunks` raises leaves here as it is.
+        """
+        size = 0
+
+        async def counted() -> AsyncIterator[bytes]:
+            nonlocal size
+            async for chunk in chunks:
+                size += len(chunk)
+                yield chunk
+
+        try:
+            await self._store.put_async(
+                key,
+                counted(),
+                attributes=_attributes(content_type),
+                use_multipart=True,
+                chunk_size=_PART,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+        except (GenericError, OSError) as error:
+            raise Unavailable(_AWAY) from error
+        return size
+
     def put_file_sync(self, key: str, file: IO[bytes], content_type: str) -> None:
         file.seek(0)
         try:
@@ -197,6 +256,20 @@ class ObjectStore:
             return
         except (GenericError, OSError) as error:
             raise Unavailable(_AWAY) from error
+
+    def list_sync(self, prefix: str, after: str | None, limit: int) -> list[ListedObject]:
+        """Files below a prefix in the order of their keys.
+
+        Parameters:
+            after: the key before the first; None for the beginning.
+            limit: how many at most.
+        """
+        try:
+            listing = self._store.list(prefix, offset=after, chunk_size=limit)
+            found = next(iter(listing), [])
+        except (GenericError, OSError) as error:
+            raise Unavailable(_AWAY) from error
+        return [ListedObject(entry["path"], entry["last_modified"]) for entry in found]
 
 
 def _attributes(content_type: str) -> dict[str, str]:

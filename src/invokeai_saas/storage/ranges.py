@@ -90,7 +90,8 @@ async def ranged_file(
         size = (await objects.head(key)).size
         return Response(status_code=416, headers=headers | {"Content-Range": f"bytes */{size}"})
     if start is None:
-        return Response(status_code=304, headers=headers | {"ETag": unless or ""})
+        named = {"ETag": unless} if unless and unless != "*" else {}
+        return Response(status_code=304, headers=headers | named)
     end = min(end, start.size)
     headers = headers | {"Content-Length": str(end - first)} | ({"ETag": start.etag} if start.etag else {})
     if span is not None:

@@ -19,6 +19,8 @@ from tests.gallery.videos.films import by_hand, film, shown, table, turned
 from tests.servers import TestDatabase
 
 UPLOAD = "/api/v1/videos/upload"
+DEEP = '{"a": ' + "[" * 900 + "]" * 900 + "}"
+LARGE = '{"a": ' + "9" * 30 + "}"
 ASKED = {"video_category": "user", "is_intermediate": "false"}
 
 
@@ -108,7 +110,9 @@ async def test_what_is_no_video_leaves_nothing(
     assert await _files(objects, ada) == []
 
 
-@pytest.mark.parametrize("metadata", ["[]", "1", "null", "{", '{"a": NaN}', '"text"', "{}" * 2, "[" * 10_000])
+@pytest.mark.parametrize(
+    "metadata", ["[]", "1", "null", "{", '{"a": NaN}', '"text"', "{}" * 2, "[" * 10_000, DEEP, LARGE]
+)
 async def test_metadata_is_an_object(ada: Gallery, metadata: str) -> None:
     answer = await _upload(ada.subject, metadata=metadata)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")

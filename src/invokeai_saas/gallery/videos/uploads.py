@@ -25,13 +25,13 @@ from invokeai_saas.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from invokeai_saas.gallery import boards_repository, quota
+from invokeai_saas.gallery import boards_repository, quota, repository
 from invokeai_saas.gallery import service as gallery
 from invokeai_saas.gallery.schemas import Category
 from invokeai_saas.gallery.service import Row
-from invokeai_saas.gallery.videos import repository
 from invokeai_saas.gallery.videos.mp4 import Facts, NotPlayable, read_facts
 from invokeai_saas.gallery.videos.poster import first_frame
+from invokeai_saas.queue.jsonwalk import json_problem
 from invokeai_saas.services import Services
 from invokeai_saas.settings import Settings
 from invokeai_saas.storage.keys import image_key, thumbnail_key
@@ -109,6 +109,8 @@ def _metadata(text: object) -> dict[str, Any] | None:
         found = None
     if not isinstance(found, dict):
         raise InvalidInput(("metadata",), "Metadata is a JSON object.")
+    if problem := json_problem(found, MAX_METADATA_BYTES):
+        raise InvalidInput(("metadata",), problem)
     return found
 
 
@@ -138,7 +140,7 @@ async def _keep(shared: Services, user_id: UUID, wish: Wish, file: BinaryIO, rec
             written = True
         return row
     except BaseException:
-        # When the commit itself fails nobody knows whether the row is there, so the files stay.
+        # When the commit itself fails nobody knows whether the row is there, so the files stay: the sweep will see.
         if not written:
             await asyncio.shield(_remove(shared, keys))
         raise
@@ -150,8 +152,9 @@ async def _record(
     size = received.size + len(received.poster)
     # Held before the row is written, whose trigger takes the gallery's lock: who deletes a board takes them so too.
     board_id = await gallery.hold_board(session, wish.board_id) if wish.board_id is not None else None
-    await repository.add(
+    await repository.add_upload(
         session,
+        kind="video",
         image_name=name,
         image_category=wish.category,
         width=received.facts.width,
@@ -172,5 +175,5 @@ async def _record(
 
 
 async def _remove(shared: Services, keys: tuple[str, str]) -> None:
-    with suppress(ServiceError):
+    with suppress(ServiceError):  # what can't be removed now the sweep removes
         await shared.objects.delete(keys)
