@@ -29,8 +29,14 @@ def encode_png(image: Image.Image, parts: Mapping[str, str | None], out: IO[byte
 
 def encode_thumbnail(image: Image.Image) -> bytes:
     """A WebP that fits into 256 x 256 pixels."""
-    small = image.convert("RGBA" if "A" in image.getbands() else "RGB")
-    small.thumbnail((_THUMBNAIL_PIXELS, _THUMBNAIL_PIXELS))
+    mode = "RGBA" if "A" in image.getbands() else "RGB"
+    # Converted last where that is possible: another whole copy of a large picture takes hundreds of megabytes.
+    small = image if image.mode in ("L", "RGB", "RGBA") else image.convert(mode)
+    factor = _THUMBNAIL_PIXELS / max(image.size)
+    if factor < 1:
+        width, height = (max(1, round(side * factor)) for side in image.size)
+        small = small.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    small = small.convert(mode)
     with io.BytesIO() as out:
         small.save(out, "WEBP", quality=80)
         return out.getvalue()
