@@ -8,13 +8,13 @@ from typing import Any, Literal
 from uuid import UUID
 
 from asyncpg import Connection  # type: ignore[import-untyped]
-from sqlalchemy import RowMapping, Select, Uuid, delete, exists, func, insert, literal, select, update
+from sqlalchemy import RowMapping, Select, Uuid, case, delete, exists, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from invokeai_saas.db.direct import Compiled
 from invokeai_saas.db.session import WriteSession
-from invokeai_saas.gallery.repository import Session, among
-from invokeai_saas.gallery.schemas import Direction
+from invokeai_saas.gallery.repository import Session, among, names_a_video
+from invokeai_saas.gallery.schemas import Direction, Kind
 from invokeai_saas.gallery.tables import Board, BoardImage, Image
 
 BoardOrder = Literal["created_at", "board_name"]
@@ -36,11 +36,15 @@ def boards_with_contents() -> Select[Any]:
         .subquery()
     )
 
-    def cover(kind: str) -> Any:
-        statement = select(Image.image_name).where(
-            Image.board_id == Board.board_id, ~Image.is_intermediate, Image.kind == kind
-        )
-        return statement.order_by(*newest).limit(1).correlate(Board).scalar_subquery()
+    newest_here = (
+        select(Image.image_name)
+        .where(Image.board_id == Board.board_id, ~Image.is_intermediate)
+        .order_by(*newest)
+        .limit(1)
+        .correlate(Board)
+        .scalar_subquery()
+    )
+    cover = func.coalesce(Board.cover_image_name, Board.cover_video_name, newest_here)
 
     def held_or_none(name: str) -> Any:
         return func.coalesce(held.c[name], 0).label(name)
@@ -53,8 +57,8 @@ def boards_with_contents() -> Select[Any]:
         Board.updated_at,
         Board.archived,
         Board.board_visibility,
-        func.coalesce(Board.cover_image_name, cover("image")).label("cover_image_name"),
-        Board.cover_video_name,
+        case((~names_a_video(cover), cover)).label("cover_image_name"),
+        case((names_a_video(cover), cover)).label("cover_video_name"),
         held_or_none("image_count"),
         held_or_none("asset_count"),
         held_or_none("video_count"),
@@ -89,6 +93,14 @@ async def is_there(session: Session, board_id: UUID) -> bool:
     return bool((await session.execute(select(exists().where(Board.board_id == board_id)))).scalar())
 
 
+async def hold(session: WriteSession, board_id: UUID) -> bool:
+    """Keeps a board from being deleted until this transaction ends; false when it is gone."""
+    statement = (
+        select(Board.board_id).where(Board.board_id == board_id).with_for_update(read=True, key_share=True)
+    )
+    return (await session.execute(statement)).scalar_one_or_none() is not None
+
+
 async def add(session: WriteSession, name: str) -> UUID:
     statement = insert(Board).values(user_id=session.user_id, board_name=name).returning(Board.board_id)
     return (await session.execute(statement)).scalar_one()
@@ -102,12 +114,14 @@ async def remove(session: WriteSession, board_id: UUID) -> None:
     await session.execute(delete(Board).where(Board.board_id == board_id))
 
 
-async def place(session: WriteSession, board_id: UUID, names: Sequence[str]) -> list[tuple[str, UUID | None]]:
-    """Puts pictures on a board, off any other: those that are the person's, with the boards they were on."""
+async def place(
+    session: WriteSession, board_id: UUID, names: Sequence[str], kind: Kind = "image"
+) -> list[tuple[str, UUID | None]]:
+    """Puts pictures (or videos) on a board, off any other: those that are the person's, with where they were."""
     before = select(BoardImage.image_name, BoardImage.board_id).where(among(BoardImage.image_name, names))
     left = {row[0]: row[1] for row in await session.execute(before)}
     rows = select(Image.user_id, Image.image_name, literal(board_id, Uuid)).where(
-        among(Image.image_name, names)
+        among(Image.image_name, names), Image.kind == kind
     )
     statement = upsert(BoardImage).from_select(["user_id", "image_name", "board_id"], rows)
     placed = statement.on_conflict_do_update(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from invokeai_saas.gallery import service
-from invokeai_saas.gallery.answers import as_json, json_bytes, not_modified
+from invokeai_saas.gallery.answers import as_json, names_answer, page_answer
 from invokeai_saas.gallery.schemas import (
     MAX_PAGE,
     DeletedImages,
@@ -26,7 +25,6 @@ from invokeai_saas.gallery.schemas import (
 )
 from invokeai_saas.gallery.wanted import Wanted
 from invokeai_saas.identity.access import Caller, MediaCaller, Reader, Shared, Writer
-from invokeai_saas.negotiation import is_fresh
 from invokeai_saas.storage.answers import stored_file
 
 router = APIRouter(prefix="/api/v1/images", tags=["images"])
@@ -51,9 +49,7 @@ async def list_images(
     asked: Annotated[PagedImages, Query()], request: Request, person: Caller, shared: Shared
 ) -> Response:
     wanted = service.wanted(asked, asked.image_origin)
-    return await json_bytes(
-        request, await shared.gallery.images(person.user_id, wanted, asked.offset, asked.limit)
-    )
+    return await page_answer(request, shared, person, asked, wanted, service.dto_fields)
 
 
 @router.get("/names", response_model=ImageNames)
@@ -61,8 +57,7 @@ async def image_names(
     asked: Annotated[ImageSelection, Query()], request: Request, person: Caller, shared: Shared
 ) -> Response:
     wanted = service.wanted(asked, asked.image_origin)
-    etag, body = await shared.gallery.names(person.user_id, wanted, "image_names", partial(is_fresh, request))
-    return not_modified(etag) if body is None else await json_bytes(request, body, etag)
+    return await names_answer(request, shared, person, wanted, "image_names")
 
 
 @router.post("/images_by_names", response_model=list[ImageDTO])

@@ -1,18 +1,17 @@
-"""InvokeAI's `gallery`, `videos` and `virtual_boards` lists: what its page draws the gallery from.
+"""InvokeAI's `gallery` and `virtual_boards` lists: what its page draws the gallery from.
 
-Its gallery mixes pictures and videos in one order; there are no videos yet, so the lists hold pictures.
+Its gallery mixes pictures and videos in one order.
 """
 
 from __future__ import annotations
 
 from datetime import date
-from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from invokeai_saas.gallery import service
-from invokeai_saas.gallery.answers import as_json, json_bytes, not_modified
+from invokeai_saas.gallery.answers import as_json, names_answer, page_answer
 from invokeai_saas.gallery.schemas import (
     MAX_PAGE,
     GalleryItem,
@@ -22,14 +21,9 @@ from invokeai_saas.gallery.schemas import (
     Origin,
     Page,
     Selection,
-    VideoNames,
     VirtualBoard,
 )
-from invokeai_saas.gallery.wanted import Wanted
-from invokeai_saas.identity.access import Caller, Reader, Shared, caller
-from invokeai_saas.identity.service import Person
-from invokeai_saas.negotiation import is_fresh
-from invokeai_saas.services import Services
+from invokeai_saas.identity.access import Caller, Reader, Shared
 
 router = APIRouter(prefix="/api/v1")
 
@@ -51,7 +45,7 @@ async def item_names(
 ) -> Response:
     """All the names, in order: the page keeps them and asks for the details of what is in view."""
     wanted = service.wanted(asked, asked.origin, kind=None)
-    return await _names(request, person, shared, wanted, "item_names")
+    return await names_answer(request, shared, person, wanted, "item_names")
 
 
 @router.get("/gallery/items/names", tags=["gallery"], response_model=ItemRefs)
@@ -59,16 +53,7 @@ async def item_refs(
     asked: Annotated[ItemSelection, Query()], request: Request, person: Caller, shared: Shared
 ) -> Response:
     wanted = service.wanted(asked, asked.origin, kind=None)
-    return await _names(request, person, shared, wanted, "items", refs=True)
-
-
-async def _names(
-    request: Request, person: Person, shared: Services, wanted: Wanted, name: str, *, refs: bool = False
-) -> Response:
-    etag, body = await shared.gallery.names(
-        person.user_id, wanted, name, partial(is_fresh, request), refs=refs
-    )
-    return not_modified(etag) if body is None else await json_bytes(request, body, etag)
+    return await names_answer(request, shared, person, wanted, "items", refs=True)
 
 
 @router.get("/gallery/items/", tags=["gallery"], response_model=Page[GalleryItem])
@@ -76,30 +61,15 @@ async def items(
     asked: Annotated[PagedItems, Query()], request: Request, person: Caller, shared: Shared
 ) -> Response:
     wanted = service.wanted(asked, asked.origin, kind=None)
-    return await json_bytes(
-        request, await shared.gallery.items(person.user_id, wanted, asked.offset, asked.limit)
-    )
-
-
-@router.get("/videos/", tags=["videos"], dependencies=[Depends(caller)])
-async def videos(
-    offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=0, le=MAX_PAGE)] = 10
-) -> Page[dict[str, Any]]:
-    return Page(limit=limit, offset=offset, total=0, items=[])
-
-
-@router.get("/videos/names", tags=["videos"], dependencies=[Depends(caller)])
-async def video_names() -> VideoNames:
-    return VideoNames()
+    return await page_answer(request, shared, person, asked, wanted, service.item_fields)
 
 
 @router.get("/virtual_boards/by_date", tags=["virtual_boards"], response_model=list[VirtualBoard])
 async def days(session: Reader) -> Response:
-    """A board for each day (UTC) with pictures, which nobody has to fill."""
+    """A board for each day (UTC) with pictures or videos, which nobody has to fill."""
     rows = await service.days(session)
     named = [{"virtual_board_id": f"by_date:{row['date']}", "board_name": str(row["date"])} for row in rows]
-    no_videos = {"video_count": 0, "cover_video_name": None}
-    return as_json([name | dict(row) | no_videos for name, row in zip(named, rows, strict=True)])
+    return as_json([name | dict(row) for name, row in zip(named, rows, strict=True)])
 
 
 def _of_day(day: date, asked: Selection) -> Selection:
@@ -110,7 +80,7 @@ def _of_day(day: date, asked: Selection) -> Selection:
 async def image_names_of_day(
     date: date, asked: Annotated[Selection, Query()], request: Request, person: Caller, shared: Shared
 ) -> Response:
-    return await _names(request, person, shared, service.wanted(_of_day(date, asked)), "image_names")
+    return await names_answer(request, shared, person, service.wanted(_of_day(date, asked)), "image_names")
 
 
 @router.get("/virtual_boards/by_date/{date}/item_names", tags=["virtual_boards"], response_model=ItemRefs)
@@ -118,4 +88,4 @@ async def item_refs_of_day(
     date: date, asked: Annotated[Selection, Query()], request: Request, person: Caller, shared: Shared
 ) -> Response:
     wanted = service.wanted(_of_day(date, asked), kind=None)
-    return await _names(request, person, shared, wanted, "items", refs=True)
+    return await names_answer(request, shared, person, wanted, "items", refs=True)

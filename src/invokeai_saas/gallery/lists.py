@@ -8,7 +8,7 @@ version first, in the snapshot that it then reads. So what is remembered is neve
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from asyncpg import Connection  # type: ignore[import-untyped]
 
 from invokeai_saas.db.direct import DirectReads
 from invokeai_saas.errors import NotFound
-from invokeai_saas.gallery import boards_repository, lists_repository, service
+from invokeai_saas.gallery import boards_repository, lists_repository
 from invokeai_saas.gallery.boards_repository import BoardOrder
 from invokeai_saas.gallery.schemas import Direction
 from invokeai_saas.gallery.wanted import Wanted
@@ -25,6 +25,7 @@ from invokeai_saas.settings import MEBIBYTE
 from invokeai_saas.storage.media import MediaSigner
 
 _ITEM_BYTES = 200  # what an entry takes besides its value
+Fields = Callable[[Mapping[str, Any], MediaSigner], dict[str, Any]]
 _BOARD_REST = {"deleted_at": None, "owner_username": None}
 
 
@@ -80,15 +81,14 @@ class GalleryLists:
         self._totals = Remembered(4 * MEBIBYTE)
         self._boards = Remembered(16 * MEBIBYTE)
 
-    async def images(self, user_id: UUID, wanted: Wanted, offset: int, limit: int) -> bytes:
-        """A page of pictures. Raises NotFound for a board that is not the person's."""
-        return await self._page(user_id, wanted, offset, limit, service.dto_fields)
+    async def page(self, user_id: UUID, wanted: Wanted, offset: int, limit: int, fields: Fields) -> bytes:
+        """One page with how many there are in all.
 
-    async def items(self, user_id: UUID, wanted: Wanted, offset: int, limit: int) -> bytes:
-        """A page of pictures and videos. Raises NotFound for a board that is not the person's."""
-        return await self._page(user_id, wanted, offset, limit, service.item_fields)
+        Parameters:
+            fields: makes an item of a row.
 
-    async def _page(self, user_id: UUID, wanted: Wanted, offset: int, limit: int, fields: Any) -> bytes:
+        Raises NotFound for a board that is not the person's.
+        """
         async with self._reads.read(user_id) as connection:
             rows = await lists_repository.page(connection, wanted, offset, limit) if limit else []
             total = await self._total(connection, user_id, wanted)

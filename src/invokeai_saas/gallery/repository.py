@@ -7,13 +7,27 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, Text, any_, delete, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Text,
+    any_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import InstrumentedAttribute
 
 from invokeai_saas.db.session import ReadSession, WriteSession
-from invokeai_saas.gallery.tables import Image
-from invokeai_saas.gallery.wanted import Wanted, conditions, day_of_creation, order
+from invokeai_saas.gallery.schemas import Kind
+from invokeai_saas.gallery.tables import GalleryState, Image
+from invokeai_saas.gallery.wanted import Wanted, day_of_creation, order
 
 Session = ReadSession | WriteSession
 
@@ -45,27 +59,45 @@ def among(column: InstrumentedAttribute[str], names: Sequence[str]) -> ColumnEle
     return column == any_(literal(list(names), ARRAY(Text)))
 
 
+def names_a_video(name: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a name is a video's: it tells by its ending, to InvokeAI's page as well."""
+    return name.like("%.mp4")
+
+
 async def names(session: Session, wanted: Wanted) -> list[str]:
-    shape = wanted.shape
-    statement = select(Image.image_name).where(*conditions(shape)).order_by(*order(shape))
-    return list((await session.execute(statement, wanted.values())).scalars())
+    statement = select(Image.image_name).where(*wanted.conditions()).order_by(*order(wanted.shape))
+    return list((await session.execute(statement)).scalars())
 
 
-async def by_names(session: Session, names: Sequence[str]) -> list[RowMapping]:
+async def by_names(session: Session, names: Sequence[str], kind: Kind = "image") -> list[RowMapping]:
     """The rows of those that are the person's, in no order."""
-    statement = select(*COLUMNS).where(among(Image.image_name, names))
+    statement = select(*COLUMNS).where(among(Image.image_name, names), Image.kind == kind)
     return list((await session.execute(statement)).mappings())
 
 
-async def extras(session: Session, name: str) -> RowMapping | None:
+async def extras(session: Session, name: str, kind: Kind = "image") -> RowMapping | None:
     """What a picture's record carries besides: metadata, workflow, graph."""
     columns = (Image.image_metadata.label("metadata"), Image.workflow, Image.graph)
-    return (await session.execute(select(*columns).where(Image.image_name == name))).mappings().one_or_none()
+    statement = select(*columns).where(Image.image_name == name, Image.kind == kind)
+    return (await session.execute(statement)).mappings().one_or_none()
 
 
-async def change(session: WriteSession, names: Sequence[str], **values: Any) -> list[tuple[str, UUID | None]]:
-    """Sets columns of pictures: (name, board) of those changed."""
-    statement = update(Image).where(among(Image.image_name, names)).values(**values)
+async def add_upload(session: WriteSession, **values: Any) -> None:
+    """Writes the row of a picture, or a video, that came from outside. Its place on a board is another row."""
+    kept = {name: null() if value is None else value for name, value in values.items()}
+    await session.execute(insert(Image).values(user_id=session.user_id, image_origin="external", **kept))
+
+
+async def stored_bytes(session: Session) -> int:
+    """The size of the person's files, with what this transaction has added."""
+    return (await session.execute(select(GalleryState.bytes))).scalar_one_or_none() or 0
+
+
+async def change(
+    session: WriteSession, names: Sequence[str], kind: Kind = "image", **values: Any
+) -> list[tuple[str, UUID | None]]:
+    """Sets columns of pictures, or of videos: (name, board) of those changed."""
+    statement = update(Image).where(among(Image.image_name, names), Image.kind == kind).values(**values)
     result = await session.execute(statement.returning(Image.image_name, Image.board_id))
     return [(row[0], row[1]) for row in result]
 
@@ -79,9 +111,9 @@ class RemovedImage:
     keys: tuple[str, str]
 
 
-async def remove(session: WriteSession, names: Sequence[str]) -> list[RemovedImage]:
-    """Deletes rows of pictures, and with them their places on boards."""
-    statement = delete(Image).where(among(Image.image_name, names))
+async def remove(session: WriteSession, names: Sequence[str], kind: Kind = "image") -> list[RemovedImage]:
+    """Deletes rows of pictures, or of videos, and with them their places on boards."""
+    statement = delete(Image).where(among(Image.image_name, names), Image.kind == kind)
     result = await session.execute(
         statement.returning(Image.image_name, Image.board_id, Image.s3_key, Image.s3_thumbnail_key)
     )
@@ -89,23 +121,25 @@ async def remove(session: WriteSession, names: Sequence[str]) -> list[RemovedIma
 
 
 async def count(session: Session, wanted: Wanted) -> int:
-    statement = select(func.count()).select_from(Image).where(*conditions(wanted.shape))
-    return (await session.execute(statement, wanted.values())).scalar_one()
+    statement = select(func.count()).select_from(Image).where(*wanted.conditions())
+    return (await session.execute(statement)).scalar_one()
 
 
 async def days(session: Session) -> list[RowMapping]:
-    """Each day (UTC) that has pictures, newest first, with what is of it."""
+    """Each day (UTC) that has pictures or videos, newest first, with what is of it."""
     day = day_of_creation().label("date")
-    general = Image.image_category == "general"
-    newest = func.array_agg(aggregate_order_by(Image.image_name, Image.created_at.desc()))
+    picture, general = Image.kind == "image", Image.image_category == "general"
+    newest = func.array_agg(aggregate_order_by(Image.image_name, Image.created_at.desc()))[1]
     statement = (
         select(
             day,
-            func.count().filter(general).label("image_count"),
-            func.count().filter(~general).label("asset_count"),
-            newest[1].label("cover_image_name"),
+            func.count().filter(picture, general).label("image_count"),
+            func.count().filter(picture, ~general).label("asset_count"),
+            func.count().filter(~picture).label("video_count"),
+            case((~names_a_video(newest), newest)).label("cover_image_name"),
+            case((names_a_video(newest), newest)).label("cover_video_name"),
         )
-        .where(~Image.is_intermediate, Image.kind == "image")
+        .where(~Image.is_intermediate)
         .group_by(day)
         .order_by(day.desc())
     )

@@ -6,7 +6,7 @@ values only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, NamedTuple
@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import BindParameter, ColumnElement, Date, Text, Uuid, any_, bindparam, cast, func, or_
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import TypeEngine
 
 from invokeai_saas.gallery.schemas import Category, Direction, Kind, Origin
 from invokeai_saas.gallery.tables import Image
@@ -74,6 +75,10 @@ class Wanted:
             "day": self.created_date,
         }
 
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """With the values in them."""
+        return conditions(self.shape, self.values())
+
 
 def _like(term: str) -> str:
     """A pattern that matches whatever holds the term as it stands."""
@@ -82,26 +87,34 @@ def _like(term: str) -> str:
     return f"%{term}%"
 
 
-def conditions(shape: Shape) -> list[ColumnElement[bool]]:
-    """The conditions of a selection; their parameters are named as in `Wanted.values`."""
+def conditions(shape: Shape, values: Mapping[str, Any] | None = None) -> list[ColumnElement[bool]]:
+    """The conditions of a selection.
+
+    Parameters:
+        values: of `Wanted.values`; without them the parameters are named so and wait for theirs.
+    """
+
+    def given(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]] = Text) -> BindParameter[Any]:
+        return bindparam(name, type_=kind) if values is None else bindparam(name, values[name], type_=kind)
+
     found: list[ColumnElement[bool]] = []
     if shape.kind:
-        found.append(Image.kind == _text("kind"))
+        found.append(Image.kind == given("kind"))
     if shape.origin:
-        found.append(Image.image_origin == _text("origin"))
+        found.append(Image.image_origin == given("origin"))
     if shape.categories:
-        found.append(Image.image_category == any_(bindparam("categories", type_=ARRAY(Text))))
+        found.append(Image.image_category == any_(given("categories", ARRAY(Text))))
     if shape.is_intermediate is not None:
         # Not a parameter: the gallery's indexes are partial, and a planner must see that they fit.
         found.append(Image.is_intermediate.is_(True) if shape.is_intermediate else ~Image.is_intermediate)
     if shape.board == "none":
         found.append(Image.board_id.is_(None))
     elif shape.board == "one":
-        found.append(Image.board_id == bindparam("board_id", type_=Uuid))
+        found.append(Image.board_id == given("board_id", Uuid))
     if shape.day:
-        found.append(day_of_creation() == bindparam("day", type_=Date))
+        found.append(day_of_creation() == given("day", Date))
     if shape.term:
-        found.append(_mentions(_text("term")))
+        found.append(_mentions(given("term")))
     return found
 
 
@@ -115,10 +128,6 @@ def order(shape: Shape) -> list[ColumnElement[Any]]:
 def day_of_creation() -> ColumnElement[date]:
     """The day that a picture was made on, in UTC."""
     return cast(func.timezone("UTC", Image.created_at), Date)
-
-
-def _text(name: str) -> BindParameter[str]:
-    return bindparam(name, type_=Text)
 
 
 def _mentions(pattern: ColumnElement[str]) -> ColumnElement[bool]:
