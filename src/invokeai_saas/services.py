@@ -21,6 +21,7 @@ from invokeai_saas.realtime.publisher import Publisher
 from invokeai_saas.settings import Settings
 from invokeai_saas.storage.media import MediaSigner
 from invokeai_saas.storage.objects import ObjectStore, open_object_store
+from invokeai_saas.studio.shipped import Shipped
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Services:
     node_types: NodeTypes
     doorbell: Doorbell
     publisher: Publisher
+    shipped: Shipped
 
 
 def open_redis(settings: Settings) -> Redis:
@@ -104,6 +106,7 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
             node_types=NodeTypes(nodes),
             doorbell=Doorbell(redis),
             publisher=publisher,
+            shipped=Shipped(settings.library_dir),
         )
     finally:
         await redis.aclose()
