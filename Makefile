@@ -12,6 +12,7 @@ PIP_FLAGS := --quiet --require-hashes --disable-pip-version-check
 MARKS := .install
 PAGE := .venv/share/invokeai-saas/page/index.html
 NODES := .venv/share/invokeai-saas/nodes.json
+LIBRARY := .venv/share/invokeai-saas/library/shipped.json
 
 .PHONY: help run demo test test-engine lint format bench chaos sheet install dev lock doctor clean
 
@@ -48,7 +49,7 @@ bench: dev ## side by side with stock InvokeAI
 doctor: install ## what is wrong on this machine, and what to do
 	@$(PY) -m invokeai_saas doctor
 
-install: $(MARKS)/local $(MARKS)/engine $(PAGE) $(NODES) ## everything the service needs
+install: $(MARKS)/local $(MARKS)/engine $(PAGE) $(NODES) $(LIBRARY) ## everything the service needs
 
 dev: install $(MARKS)/dev $(MARKS)/engine-dev
 
@@ -87,6 +88,11 @@ $(PAGE): $(MARKS)/local $(MARKS)/engine
 $(NODES): $(MARKS)/local $(MARKS)/engine
 	@echo "Exporting InvokeAI's node schemas"
 	@$(ENGINE_PY) -m invokeai_saas nodes export $@
+	@touch $@
+
+$(LIBRARY): $(MARKS)/local $(MARKS)/engine
+	@echo "Taking InvokeAI's own workflows, style presets and prompts"
+	@$(ENGINE_PY) -m invokeai_saas library export $(@D)
 	@touch $@
 
 LOCK := uv pip compile --generate-hashes --no-header --no-annotate --quiet

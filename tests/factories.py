@@ -120,6 +120,13 @@ def _fill(connection: psycopg.Connection[Any], user_id: UUID) -> None:
     make_download(connection, user_id)
     insert(connection, "client_state", **mine, key="k", value="v")
     insert(
+        connection, "workflow_library", **mine, name="w", description="", tags="", workflow="{}",
+        workflow_bytes=2, has_return=False,
+    )  # fmt: skip
+    insert(connection, "workflow_opened", **mine, workflow_id="default_1")
+    insert(connection, "style_presets", **mine, name="p", positive_prompt="", negative_prompt="")
+    insert(connection, "system_prompts", **mine, name="s", content="c")
+    insert(
         connection, "models", **mine, key=uuid4().hex, name="m", base="sd-1", type="main", format="diffusers",
         path=f"models/users/{user_id}/m", hash="h", file_size=1, record={"a": 1},
     )  # fmt: skip

@@ -43,8 +43,11 @@ from invokeai_saas.settings import Settings, get_settings
 from invokeai_saas.storage.endpoints import router as media_router
 from invokeai_saas.studio.endpoints import public as app_router
 from invokeai_saas.studio.endpoints import router as studio_router
-from invokeai_saas.studio.library import router as library_router
+from invokeai_saas.studio.presets.endpoints import router as presets_router
+from invokeai_saas.studio.recall.endpoints import router as recall_router
 from invokeai_saas.studio.refusals import router as refusals_router
+from invokeai_saas.studio.system_prompts.endpoints import router as system_prompts_router
+from invokeai_saas.studio.workflows.endpoints import router as workflows_router
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +67,10 @@ def _routers() -> list[APIRouter]:
         videos_router,
         media_router,
         studio_router,
-        library_router,
+        workflows_router,
+        presets_router,
+        system_prompts_router,
+        recall_router,
         catalog_router,
         portal_router,
         refusals_router,  # every path under /api that nobody before it has taken

@@ -25,6 +25,7 @@ from invokeai_saas.settings import Settings
 from invokeai_saas.slots import Slots
 from invokeai_saas.storage.media import MediaSigner
 from invokeai_saas.storage.objects import ObjectStore, open_object_store
+from invokeai_saas.studio.shipped import Shipped
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Services:
     publisher: Publisher
     downloads: DownloadRunner
     video_uploads: Slots
+    shipped: Shipped
 
 
 def open_redis(settings: Settings) -> Redis:
@@ -121,6 +123,7 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
             publisher=publisher,
             downloads=downloads,
             video_uploads=Slots(settings.video_uploads_at_once),
+            shipped=Shipped(settings.library_dir),
         )
     finally:
         await downloads.close()  # while there is a database to write to

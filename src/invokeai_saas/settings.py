@@ -121,6 +121,7 @@ class Settings(BaseSettings):
     # Derived at install time
     page_dir: Path = _installed("page")
     node_schemas: Path = _installed("nodes.json")
+    library_dir: Path = _installed("library")  # workflows, presets and prompts that InvokeAI ships
 
     @property
     def secure_cookies(self) -> bool:

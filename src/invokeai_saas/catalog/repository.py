@@ -65,6 +65,12 @@ async def first_model(db: ReadSession, wanted: ModelFilter) -> Model | None:
     return (await db.execute(statement)).scalar_one_or_none()
 
 
+async def keys_by_name(db: ReadSession | WriteSession, names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """(type, name, key) of the models that have one of the names."""
+    statement = select(Model.type, Model.name, Model.key).where(Model.name.in_(names)).order_by(Model.key)
+    return [(row[0], row[1], row[2]) for row in await db.execute(statement)]
+
+
 async def models_by_key(db: ReadSession | WriteSession, keys: Sequence[str]) -> list[Model]:
     if not keys:
         return []

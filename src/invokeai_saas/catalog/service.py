@@ -33,6 +33,15 @@ async def require_match(db: ReadSession, wanted: ModelFilter) -> Model:
     return model
 
 
+async def keys_by_name(db: ReadSession | WriteSession, names: Iterable[str]) -> dict[tuple[str, str], str]:
+    """Keys of the models with these names that the person may see, by type and name: the first of each."""
+    wanted = sorted({name for name in names if "\0" not in name})
+    found: dict[tuple[str, str], str] = {}
+    for kind, name, key in await repository.keys_by_name(db, wanted) if wanted else []:
+        found.setdefault((kind, name), key)
+    return found
+
+
 async def list_models(db: ReadSession, wanted: ModelFilter) -> bytes:
     """The models on offer, as the JSON of the answer."""
     return await repository.models_json(db, wanted)

@@ -22,11 +22,7 @@ _NODES = "Only our own nodes run on shared workers: packs of custom nodes can't 
 _UPLOADS = (
     "Pictures are uploaded to /api/v1/images/upload: this operation is not implemented in InvokeAI either."
 )
-_WORKFLOWS = "Saving workflows is not available yet. A workflow can be kept as a file from the editor's menu."
-_PRESETS = "Style presets are not available yet."
-_PROMPTS = "System prompts are not available yet."
 _TEXT_MODELS = "Language models that write prompts are not available yet."
-_RECALL = "Sending settings to an open page is not available yet."
 _FONTS = "Fonts of the server are not available yet."
 
 
@@ -121,43 +117,12 @@ REFUSALS = [
     *_table(
         False,
         """
-        v1/workflows/ POST
-        v1/workflows/i/{workflow_id} GET PATCH DELETE
-        v1/workflows/i/{workflow_id}/is_public PATCH
-        v1/workflows/i/{workflow_id}/opened_at PUT
-        v1/workflows/i/{workflow_id}/thumbnail GET PUT DELETE
-        """,
-        _WORKFLOWS,
-    ),
-    *_table(
-        False,
-        """
-        v1/style_presets/ POST
-        v1/style_presets/export GET
-        v1/style_presets/import POST
-        v1/style_presets/i/{style_preset_id} GET PATCH DELETE
-        v1/style_presets/i/{style_preset_id}/image GET
-        """,
-        _PRESETS,
-    ),
-    *_table(
-        False,
-        """
-        v1/system_prompts/ POST
-        v1/system_prompts/i/{system_prompt_id} GET PATCH DELETE
-        """,
-        _PROMPTS,
-    ),
-    *_table(
-        False,
-        """
         v1/utilities/expand-prompt POST
         v1/utilities/image-to-prompt POST
         """,
         _TEXT_MODELS,
     ),
     *_table(False, "v1/utilities/fonts/{font_path} GET", _FONTS),
-    *_table(False, "v1/recall/{queue_id} GET POST", _RECALL),
 ]
 _PATTERNS = [(refusal.pattern, refusal) for refusal in REFUSALS]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-WorkflowCategory = Literal["user", "default"]
 # PostgreSQL's text has no NUL.
 StateKey = Annotated[str, Query(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
 
@@ -47,11 +46,3 @@ class DynamicPrompts(BaseModel):
 
 class Fonts(BaseModel):
     fonts: list[dict[str, Any]] = []
-
-
-class WorkflowPage(BaseModel):
-    page: int
-    pages: int = 0
-    per_page: int
-    total: int = 0
-    items: list[dict[str, Any]] = []
