@@ -69,6 +69,10 @@ class Scheduler:
                     self._run_task(task)
             soonest = min(task.due for task in self._tasks)
             self._stopping.wait(max(0.05, soonest - time.monotonic()))
+        self.close()
+
+    def close(self) -> None:
+        """Sends the events that wait and lets go of every connection."""
         self._events.close()
         self._claims.close()
         self._redis.close()
