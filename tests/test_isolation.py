@@ -34,7 +34,7 @@ ROUTES = {
     "/api/v1/images/i/{image_name}/thumbnail": MISSING,
     "/api/v1/images/i/{image_name}/urls": MISSING,
     "/api/v1/images/i/{image_name}/workflow": MISSING,
-    "/api/v1/model_relationships/i/{model_key}": OTHER,  # tests/catalog: unknown keys are 404, the rest empty
+    "/api/v1/model_relationships/i/{model_key}": MISSING,
     "/api/v1/queue/{queue_id}/b/{batch_id}/status": ZERO,
     "/api/v1/queue/{queue_id}/cancel_all_except_current": OWN,
     "/api/v1/queue/{queue_id}/cancel_by_batch_ids": OWN,
@@ -60,7 +60,8 @@ ROUTES = {
     "/api/v1/virtual_boards/by_date/{date}/image_names": OTHER,  # below
     "/api/v1/virtual_boards/by_date/{date}/item_names": OTHER,
     "/api/v2/models/i/{key}": MISSING,
-    "/api/v2/models/i/{key}/image": MISSING,
+    "/api/v2/models/i/{key}/image": OTHER,  # tests/catalog/test_covers.py: shared models' need no log-in
+    "/api/v1/utilities/fonts/{font_path:path}": OTHER,  # nobody's: there are none
     "/images/{key:path}": OTHER,  # signed, tests/storage
     "/portal/{name}": OTHER,  # static files
     "/api/{path:path}": OTHER,  # what is not served yet
@@ -69,6 +70,7 @@ ROUTES = {
 BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/api/v1/boards/{board_id}"): {"board_name": "Mine now"},
     ("PATCH", "/api/v1/images/i/{image_name}"): {"starred": True},
+    ("PATCH", "/api/v2/models/i/{key}"): {"name": "Mine now"},
 }
 
 
@@ -96,14 +98,16 @@ class Belongings:
         return re.sub(r"\{(\w+)(?::path)?\}", lambda found: ids[found[1]], template)
 
 
-async def _belongings(ada: Subject, database: TestDatabase) -> Belongings:
-    assert ada.user_id is not None
-    with psycopg.connect(database.owner) as connection:  # a plan that allows models of one's own
+def _allow_own_models(database: TestDatabase) -> None:
+    with psycopg.connect(database.owner) as connection:
         connection.execute(
             "UPDATE user_subscriptions SET plan_id = (SELECT id FROM subscription_plans WHERE slug = 'enterprise')"
-            " WHERE user_id = %s",
-            [ada.user_id],
         )
+
+
+async def _belongings(ada: Subject, database: TestDatabase) -> Belongings:
+    assert ada.user_id is not None
+    _allow_own_models(database)  # everybody so far: what keeps others away shall not be their plan
     key = unknown_key()
     theirs = add_model(database, ada.user_id, key=key, path=f"models/users/{ada.user_id}/m")
     body = batch_body(picture_graph(**theirs), destination="canvas-of-ada")
@@ -151,7 +155,8 @@ def _state(database: TestDatabase) -> list[Any]:
                 "SELECT * FROM board_images",
                 "SELECT item_id, status, cancel_requested FROM session_queue",
                 "SELECT user_id, key, value FROM client_state",
-                "SELECT key FROM models",
+                "SELECT key, name, cover_key FROM models",
+                "SELECT id, status FROM model_installs",
             )
         ]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from redis.asyncio import BlockingConnectionPool, Redis
 
+from invokeai_saas.catalog.changes import ModelRecords
 from invokeai_saas.catalog.nodes import NodeCatalog
 from invokeai_saas.db.session import Database, open_database
 from invokeai_saas.errors import SetupError
@@ -36,6 +37,7 @@ class Services:
     media: MediaSigner
     nodes: NodeCatalog
     node_types: NodeTypes
+    models: ModelRecords
     doorbell: Doorbell
     publisher: Publisher
 
@@ -102,6 +104,7 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
             media=_media_signer(settings),
             nodes=nodes,
             node_types=NodeTypes(nodes),
+            models=ModelRecords(nodes),
             doorbell=Doorbell(redis),
             publisher=publisher,
         )

@@ -14,3 +14,13 @@ def image_key(user_id: UUID | str, image_name: str) -> str:
 def thumbnail_key(user_id: UUID | str, image_name: str) -> str:
     """Key of a picture's thumbnail: WebP, under the same person's prefix."""
     return f"users/{user_id}/images/thumbnails/{PurePosixPath(image_name).stem}.webp"
+
+
+def model_prefix(owner: UUID | str | None, model_key: str) -> str:
+    """Where a model's files lie, and its path as records say it: shared ones have no owner."""
+    return f"models/users/{owner}/{model_key}" if owner else f"models/shared/{model_key}"
+
+
+def model_cover_key(owner: UUID | str | None, name: str) -> str:
+    """Key of a model's cover picture."""
+    return f"models/users/{owner}/covers/{name}.webp" if owner else f"models/shared/covers/{name}.webp"

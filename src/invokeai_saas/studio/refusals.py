@@ -25,9 +25,7 @@ _VIDEOS = "Videos are not available yet."
 _WORKFLOWS = "Saving workflows is not available yet. A workflow can be kept as a file from the editor's menu."
 _PRESETS = "Style presets are not available yet."
 _PROMPTS = "System prompts are not available yet."
-_TEXT_MODELS = "Language models that write prompts are not available yet."
 _RECALL = "Sending settings to an open page is not available yet."
-_FONTS = "Fonts of the server are not available yet."
 
 
 @dataclass(frozen=True)
@@ -91,10 +89,7 @@ REFUSALS = [
         v2/models/empty_model_cache POST
         v2/models/hf_login GET POST DELETE
         v2/models/hugging_face GET
-        v2/models/i/bulk_delete POST
         v2/models/i/bulk_reidentify POST
-        v2/models/i/{key} PATCH DELETE
-        v2/models/i/{key}/image PATCH DELETE
         v2/models/i/{key}/reidentify POST
         v2/models/install GET POST DELETE
         v2/models/install/huggingface GET
@@ -104,10 +99,8 @@ REFUSALS = [
         v2/models/install/{id}/restart_file POST
         v2/models/install/{id}/resume POST
         v2/models/scan_folder GET
-        v2/models/starter_models GET
         v2/models/stats GET
         v2/models/sync/orphaned GET DELETE
-        v1/model_relationships/ POST DELETE
         """,
         _MODELS,
     ),
@@ -175,15 +168,6 @@ REFUSALS = [
         """,
         _PROMPTS,
     ),
-    *_table(
-        False,
-        """
-        v1/utilities/expand-prompt POST
-        v1/utilities/image-to-prompt POST
-        """,
-        _TEXT_MODELS,
-    ),
-    *_table(False, "v1/utilities/fonts/{font_path} GET", _FONTS),
     *_table(False, "v1/recall/{queue_id} GET POST", _RECALL),
 ]
 _PATTERNS = [(refusal.pattern, refusal) for refusal in REFUSALS]
