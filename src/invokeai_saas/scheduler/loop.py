@@ -13,10 +13,13 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
+from invokeai_saas.catalog.installs.downloads import Downloads
+from invokeai_saas.catalog.missing import MissingModels
 from invokeai_saas.errors import Unavailable
 from invokeai_saas.queue.claims import Claims
 from invokeai_saas.queue.doorbell import WorkerBell
 from invokeai_saas.settings import Settings
+from invokeai_saas.storage.objects import open_object_store
 from invokeai_saas.worker.events import EventStream
 
 log = structlog.get_logger(__name__)
@@ -33,7 +36,7 @@ class Task:
 
 
 class Scheduler:
-    """Reaps silent workers' jobs, rings for waiting ones again, expires credits."""
+    """Reaps silent workers' jobs, rings for waiting ones again, expires credits, downloads models."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -43,10 +46,16 @@ class Scheduler:
         self._bell = WorkerBell(self._redis)
         self._events = EventStream(redis_url)
         self._stopping = threading.Event()
+        objects = open_object_store(settings)
+        self._downloads = Downloads(settings, objects, self._events)
+        self._missing = MissingModels(settings, objects)
         self._tasks = [
             Task("reap", min(1.0, settings.lease_seconds / 4), self.reap),
             Task("ring", 5.0, self.ring_again),
             Task("expire_credits", 60.0, self.expire_credits),
+            Task("installs", 1.0, self._downloads.look),
+            Task("forget_downloads", 3600.0, self._downloads.tidy),
+            Task("missing_models", 3600.0, self._missing.look),
             Task("forget_workers", 3600.0, self._claims.forget_workers),
         ]
 
@@ -61,6 +70,8 @@ class Scheduler:
                     self._run_task(task)
             soonest = min(task.due for task in self._tasks)
             self._stopping.wait(max(0.05, soonest - time.monotonic()))
+        self._downloads.close()
+        self._missing.close()
         self._events.close()
         self._claims.close()
         self._redis.close()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from obstore.exceptions import GenericError, NotModifiedError
@@ -12,6 +13,7 @@ from obstore.store import S3Store
 from invokeai_saas.errors import NotFound, Unavailable
 from invokeai_saas.settings import Settings
 
+_PART_BYTES = 16 * 2**20  # of a large file; ten thousand of them are the most that S3 takes
 _AWAY = "The file store cannot be reached right now. Please try again."
 
 
@@ -87,6 +89,34 @@ class ObjectStore:
             self._store.put(key, data, attributes=_attributes(content_type))
         except (GenericError, OSError) as error:
             raise Unavailable(_AWAY) from error
+
+    def put_file_sync(self, key: str, path: Path, content_type: str) -> None:
+        """Stores a file of any size, part by part: memory holds a few parts of it."""
+        try:
+            self._store.put(
+                key, path, attributes=_attributes(content_type), chunk_size=_PART_BYTES, max_concurrency=2
+            )
+        except (GenericError, OSError) as error:
+            raise Unavailable(_AWAY) from error
+
+    def chunks_sync(self, key: str) -> Iterator[bytes]:
+        """A file of any size, piece by piece."""
+        try:
+            for chunk in self._store.get(key).stream(min_chunk_size=2**20):
+                yield bytes(chunk)
+        except FileNotFoundError as error:
+            raise NotFound("This file") from error
+        except (GenericError, OSError) as error:
+            raise Unavailable(_AWAY) from error
+
+    def head_sync(self, key: str) -> ObjectHead:
+        try:
+            meta = self._store.head(key)
+        except FileNotFoundError as error:
+            raise NotFound("This file") from error
+        except (GenericError, OSError) as error:
+            raise Unavailable(_AWAY) from error
+        return ObjectHead(meta["size"], meta["e_tag"])
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Removes files; missing ones are no error."""

@@ -16,7 +16,7 @@ from invokeai_saas.identity.access import Shared, caller
 
 router = APIRouter()
 
-_MODELS = "What models there are is decided by our staff. Ask them for the one you miss."
+_MODELS = "The servers that hold and load models are our staff's."
 _SERVER = "How the servers are set up is decided by our staff."
 _NODES = "Only our own nodes run on shared workers: packs of custom nodes can't be installed."
 _UPLOADS = "Uploading is not available yet."
@@ -85,19 +85,8 @@ REFUSALS = [
     *_table(
         True,
         """
-        v2/models/convert/{key} PUT
         v2/models/empty_model_cache POST
         v2/models/hf_login GET POST DELETE
-        v2/models/hugging_face GET
-        v2/models/i/bulk_reidentify POST
-        v2/models/i/{key}/reidentify POST
-        v2/models/install GET POST DELETE
-        v2/models/install/huggingface GET
-        v2/models/install/{id} GET DELETE
-        v2/models/install/{id}/pause POST
-        v2/models/install/{id}/restart_failed POST
-        v2/models/install/{id}/restart_file POST
-        v2/models/install/{id}/resume POST
         v2/models/scan_folder GET
         v2/models/stats GET
         v2/models/sync/orphaned GET DELETE
