@@ -59,8 +59,15 @@ ROUTES = {
     "/api/v1/queue/{queue_id}/status": OWN,
     "/api/v1/virtual_boards/by_date/{date}/image_names": OTHER,  # below
     "/api/v1/virtual_boards/by_date/{date}/item_names": OTHER,
+    "/api/v2/models/convert/{key}": MISSING,
     "/api/v2/models/i/{key}": MISSING,
     "/api/v2/models/i/{key}/image": OTHER,  # tests/catalog/test_covers.py: shared models' need no log-in
+    "/api/v2/models/i/{key}/reidentify": MISSING,
+    "/api/v2/models/install/{id}": MISSING,
+    "/api/v2/models/install/{id}/pause": MISSING,
+    "/api/v2/models/install/{id}/restart_failed": MISSING,
+    "/api/v2/models/install/{id}/restart_file": MISSING,
+    "/api/v2/models/install/{id}/resume": MISSING,
     "/api/v1/utilities/fonts/{font_path:path}": OTHER,  # nobody's: there are none
     "/images/{key:path}": OTHER,  # signed, tests/storage
     "/portal/{name}": OTHER,  # static files
@@ -71,6 +78,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/api/v1/boards/{board_id}"): {"board_name": "Mine now"},
     ("PATCH", "/api/v1/images/i/{image_name}"): {"starred": True},
     ("PATCH", "/api/v2/models/i/{key}"): {"name": "Mine now"},
+    ("POST", "/api/v2/models/install/{id}/restart_file"): "https://huggingface.co/owner/name",
 }
 
 
@@ -116,8 +124,10 @@ async def _belongings(ada: Subject, database: TestDatabase) -> Belongings:
     with psycopg.connect(database.owner) as connection:
         image = make_image(connection, ada.user_id)
         insert(connection, "board_images", user_id=ada.user_id, board_id=board, image_name=image)
+    install = await ada.post("/api/v2/models/install", params={"source": "owner/name"}, json={})
     return Belongings(
         {
+            "id": str(install.json()["id"]),
             "queue_id": "default",
             "board_id": board,
             "image_name": image,
@@ -132,6 +142,7 @@ async def _belongings(ada: Subject, database: TestDatabase) -> Belongings:
 
 
 NOBODYS = {
+    "id": "123456789",
     "queue_id": "default",
     "board_id": "6f1a2c00-0000-4000-8000-000000000000",
     "image_name": "6f1a2c00-0000-4000-8000-000000000000.png",

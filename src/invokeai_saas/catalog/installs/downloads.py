@@ -243,7 +243,7 @@ class Download:
         declared = answer.headers.get("content-length", "")
         if declared.isdigit():
             total = have + int(declared)
-            if part["total_bytes"] and total != part["total_bytes"]:
+            if part["expected"] and total != part["expected"]:
                 raise SourceRefused("The source's file is not as long as the model hub says.")
             part["total_bytes"] = total
         self._check_room()
@@ -408,6 +408,7 @@ def _part(url: str, path: str, size: int, sha256: str | None) -> dict[str, Any]:
         "path": path,
         "bytes": 0,
         "total_bytes": size,
+        "expected": size,
         "sha256": sha256,
         "status": "waiting",
         "key": None,

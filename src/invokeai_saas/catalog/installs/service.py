@@ -211,7 +211,7 @@ async def _require(db: ReadSession | WriteSession, install_id: int) -> ModelInst
 
 def _anew(part: dict[str, Any]) -> dict[str, Any]:
     fresh = {"status": "waiting", "bytes": 0, "key": None, "etag": None, "error_type": None, "error": None}
-    return part | fresh
+    return part | fresh | {"total_bytes": part["expected"]}
 
 
 def _forget(db: WriteSession, objects: ObjectStore, parts: Iterable[dict[str, Any]]) -> None:
