@@ -49,7 +49,9 @@ async def test_a_file_becomes_a_model_of_ones_own(
 ) -> None:
     site.files["/dl/1/style.safetensors"] = GOOD
     url = f"{site.url}/dl/1/style.safetensors"
-    begun = await _install(ada, url, {"name": "My style", "trigger_phrases": ["zig"]}, access_token="hf_secret")
+    begun = await _install(
+        ada, url, {"name": "My style", "trigger_phrases": ["zig"]}, access_token="hf_secret"
+    )
     assert (begun["status"], begun["download_parts"], begun["inplace"]) == ("waiting", [], False)
     assert begun["source"] == {"type": "url", "url": url, "access_token": None}
     assert "hf_secret" not in json.dumps(begun)
