@@ -55,7 +55,7 @@ class Scheduler:
             Task("expire_credits", 60.0, self.expire_credits),
             Task("installs", 1.0, self._downloads.look),
             Task("forget_downloads", 3600.0, self._downloads.tidy),
-            Task("missing_models", 3600.0, self._missing.look),
+            Task("missing_models", 3600.0, self._missing.begin),
             Task("forget_workers", 3600.0, self._claims.forget_workers),
         ]
 

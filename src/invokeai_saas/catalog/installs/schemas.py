@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AnyHttpUrl, BaseModel, Field
@@ -59,7 +58,6 @@ class InstallJobDTO(BaseModel):
     download_parts: list[DownloadPart]
     error: str | None
     error_traceback: None = None
-    created_at: datetime
 
 
 class HubModels(BaseModel):

@@ -235,7 +235,6 @@ def as_dto(row: ModelInstall) -> InstallJobDTO:
         total_bytes=row.total_bytes,
         download_parts=[_part_dto(number, part, prefix, row.status) for number, part in enumerate(row.parts)],
         error=row.error,
-        created_at=row.created_at,
     )
 
 

@@ -169,6 +169,18 @@ CREATE FUNCTION catalog_mark_missing(p_key text, p_missing boolean) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS
 $$ UPDATE models m SET missing = p_missing WHERE m.key = p_key AND m.missing <> p_missing $$;
 
+-- Bytes of the files that a failed download has left in the object store, for another try.
+CREATE FUNCTION _install_kept(p_parts jsonb) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(sum((p ->> 'bytes')::bigint), 0)::bigint FROM jsonb_array_elements(p_parts) p
+    WHERE p ->> 'status' = 'completed'
+$$;
+
+-- The files of an install whose model was refused: they are removed, and another try downloads them again.
+CREATE FUNCTION _install_anew(p_parts jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(jsonb_agg(p || '{"status": "waiting", "bytes": 0, "key": null, "etag": null}'), '[]')
+    FROM jsonb_array_elements(p_parts) p
+$$;
+
 -- Bytes that a person may still store under their plan; NULL for no limit, negative where the plan has no models of
 -- one's own. What their other installs will take is counted as taken.
 CREATE FUNCTION install_room(p_user uuid, p_except bigint) RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER
@@ -179,9 +191,10 @@ SET search_path = public, pg_temp AS $$
         ELSE greatest(0, p.max_storage_gb * 1073741824
             - coalesce((SELECT g.bytes FROM gallery_state g WHERE g.user_id = p_user), 0)
             - coalesce((SELECT sum(m.file_size) FROM models m WHERE m.user_id = p_user), 0)
-            - coalesce((SELECT sum(greatest(i.total_bytes, i.bytes)) FROM model_installs i
+            - coalesce((SELECT sum(CASE WHEN i.status = 'error' THEN _install_kept(i.parts)
+                                        ELSE greatest(i.total_bytes, i.bytes) END) FROM model_installs i
                         WHERE i.user_id = p_user AND NOT i.shared AND i.kind = 'install' AND i.id <> p_except
-                          AND i.status IN ('waiting', 'downloading', 'downloads_done', 'running', 'paused')), 0))::bigint
+                          AND i.status NOT IN ('completed', 'cancelled')), 0))::bigint
     END
     FROM (SELECT p_user AS id) u
     LEFT JOIN user_subscriptions s ON s.user_id = u.id AND s.status IN ('trialing', 'active', 'past_due')
@@ -202,6 +215,7 @@ DECLARE
     v_open text[] := CASE p_stage WHEN 'download' THEN ARRAY['waiting', 'downloading']
                                   ELSE ARRAY['downloads_done', 'running'] END;
     v_id bigint;
+    v_job model_installs;
 BEGIN
     SELECT i.id INTO v_id FROM model_installs i
     WHERE i.status IN ('waiting', 'downloading', 'downloads_done', 'running') AND i.status = ANY (v_open)
@@ -212,11 +226,20 @@ BEGIN
     IF v_id IS NULL THEN
         RETURN;
     END IF;
+    -- The row that is answered still tells what was stored, for whoever cleans up behind it.
+    SELECT * INTO v_job FROM model_installs i WHERE i.id = v_id;
+    IF v_job.attempts >= p_tries THEN
+        UPDATE model_installs i SET status = 'error', error_type = 'GivenUp', claim = NULL, lease_until = NULL,
+            attempts = 0, error = 'This could not be finished after several tries.',
+            parts = CASE p_stage WHEN 'identify' THEN _install_anew(i.parts) ELSE i.parts END
+        WHERE i.id = v_id;
+        v_job.status := 'error';
+        v_job.claim := gen_random_uuid();  -- nobody's: nothing more can be said about it
+        RETURN NEXT v_job;
+        RETURN;
+    END IF;
     RETURN QUERY UPDATE model_installs i SET
-        status = CASE WHEN i.attempts >= p_tries THEN 'error' WHEN p_stage = 'download' THEN 'downloading'
-                      ELSE 'running' END,
-        error_type = CASE WHEN i.attempts >= p_tries THEN 'GivenUp' END,
-        error = CASE WHEN i.attempts >= p_tries THEN 'This could not be finished after several tries.' END,
+        status = CASE p_stage WHEN 'download' THEN 'downloading' ELSE 'running' END,
         claim = gen_random_uuid(), attempts = i.attempts + 1,
         lease_until = now() + make_interval(secs => p_lease)
     WHERE i.id = v_id RETURNING i.*;
@@ -247,7 +270,8 @@ $$;
 CREATE FUNCTION install_fail(p_id bigint, p_claim uuid, p_type text, p_error text) RETURNS boolean
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     UPDATE model_installs i SET status = 'error', error_type = p_type, error = p_error, claim = NULL,
-        lease_until = NULL, attempts = 0
+        lease_until = NULL, attempts = 0, access_token = NULL,
+        parts = CASE i.status WHEN 'running' THEN _install_anew(i.parts) ELSE i.parts END
     WHERE i.id = p_id AND i.claim = p_claim AND i.status IN ('downloading', 'running') RETURNING true
 $$;
 
@@ -300,7 +324,7 @@ BEGIN
     RETURN v_record;
 END $$;
 
-REVOKE ALL ON FUNCTION install_room(uuid, bigint), install_my_room(), install_claim(text, double precision, integer),
+REVOKE ALL ON FUNCTION _install_kept(jsonb), _install_anew(jsonb), install_room(uuid, bigint), install_my_room(), install_claim(text, double precision, integer),
     install_beat(bigint, uuid, double precision, jsonb, bigint, bigint), install_downloaded(bigint, uuid, jsonb, bigint),
     install_fail(bigint, uuid, text, text), install_return(bigint, uuid), install_finish(bigint, uuid, jsonb, jsonb),
     catalog_change_model(text, jsonb), catalog_set_cover(text, text, text), catalog_delete_model(text),

@@ -1,4 +1,4 @@
-DROP FUNCTION install_my_room(), install_room(uuid, bigint), install_claim(text, double precision, integer),
+DROP FUNCTION install_my_room(), install_room(uuid, bigint), _install_kept(jsonb), _install_anew(jsonb), install_claim(text, double precision, integer),
     install_beat(bigint, uuid, double precision, jsonb, bigint, bigint), install_downloaded(bigint, uuid, jsonb, bigint),
     install_fail(bigint, uuid, text, text), install_return(bigint, uuid), install_finish(bigint, uuid, jsonb, jsonb),
     catalog_change_model(text, jsonb), catalog_set_cover(text, text, text), catalog_delete_model(text),
