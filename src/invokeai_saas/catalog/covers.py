@@ -26,7 +26,7 @@ from invokeai_saas.storage.keys import model_cover_key
 from invokeai_saas.storage.objects import ObjectStore
 
 SIDE = 256  # pixels, as InvokeAI's
-_MAX_PIXELS = 40_000_000
+_MAX_PIXELS = 25_000_000
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 _MAX_AGE = 31_536_000  # seconds; another cover has another address
 _SECONDS = 10.0  # that putting files away may take after the commit

@@ -8,12 +8,14 @@ import json
 import pickle
 import struct
 import threading
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
 from invokeai_saas.storage.objects import open_object_store
+from invokeai_saas.worker.mock import MockEngine
 from tests.apps import RunningApi, Subject
 from tests.catalog.installs.conftest import Crew
 from tests.catalog.installs.sources import Site, endless, redirecting, safetensors, send_bytes, slow
@@ -446,6 +448,35 @@ async def test_too_many_at_a_time(site: Site, crew: Crew, ada: Subject) -> None:
         await _install(ada, f"{site.url}/{number}.safetensors")
     refused = await ada.post(INSTALL, params={"source": f"{site.url}/more.safetensors"}, json={})
     assert refused.status_code == 409
+
+
+@pytest.mark.parametrize("trouble", ["raises", "half a record", "NUL"])
+async def test_whatever_a_model_brings_about_ends_its_install_and_not_the_worker(
+    site: Site, crew: Crew, ada: Subject, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    def identify(self: MockEngine, path: Path, logical: str, said: dict[str, Any]) -> dict[str, Any]:
+        if trouble == "raises":
+            raise RecursionError
+        return real(self, path, logical, said) | (
+            {"name": "a\0b"} if trouble == "NUL" else {"file_size": "many", "type": "lora"}
+        )
+
+    real = MockEngine.identify
+    monkeypatch.setattr(MockEngine, "identify", identify)
+    site.files["/a.safetensors"] = GOOD
+    job = await _install(ada, f"{site.url}/a.safetensors")
+    await crew.work()
+    ended = await _job(ada, job["id"])
+    if trouble == "NUL":
+        assert (ended["status"], ended["config_out"]["name"]) == ("completed", "ab")
+        return
+    assert (ended["status"], ended["config_out"]) == ("error", None)
+    assert _stored(crew, ended["local_path"]) == []
+    # Another try downloads it again.
+    monkeypatch.setattr(MockEngine, "identify", real)
+    assert (await ada.post(f"{INSTALL}/{job['id']}/restart_failed")).json()["status"] == "waiting"
+    await crew.work()
+    assert (await _job(ada, job["id"]))["status"] == "completed"
 
 
 # ---- a second look, and models that have gone

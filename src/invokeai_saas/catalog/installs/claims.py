@@ -5,6 +5,7 @@ Everything here is a definer function of the database, called in the role of a w
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -138,7 +139,9 @@ class InstallClaims:
     ) -> dict[str, Any] | None:
         """Registers the model; answers its record, None when the install is not this claim's any more."""
         query: LiteralString = "SELECT install_finish(%s, %s, %s, %s)"
-        found: dict[str, Any] | None = self._value(query, [job.id, job.claim, Jsonb(record), Jsonb(files)])
+        # The database cannot hold the NUL character: it is left out of texts.
+        text = Jsonb(record, dumps=lambda value: json.dumps(value).replace("\\u0000", ""))
+        found: dict[str, Any] | None = self._value(query, [job.id, job.claim, text, Jsonb(files)])
         return found
 
     def file_lists(self, after: str, limit: int) -> list[DictRow]:

@@ -62,6 +62,9 @@ class Identifier:
             with suppress(psycopg.OperationalError):
                 self._claims.hand_back(job)
             raise
+        except Exception as error:  # whatever an install brings about ends that install, and never the worker
+            log.error("identification_failed", exc_info=error)
+            self._end(job, type(error).__name__, "This could not be identified. Is it a model for InvokeAI?")
         finally:
             self._models.release()
             structlog.contextvars.unbind_contextvars("install", "tenant")
@@ -79,10 +82,6 @@ class Identifier:
             raise
         except ServiceError as error:
             self._end(job, error.code, error.message)
-            return
-        except Exception as error:
-            log.error("identification_failed", exc_info=error)
-            self._end(job, type(error).__name__, "This could not be identified. Is it a model for InvokeAI?")
             return
         kept = self._claims.finish(job, record, files)
         if kept is None:  # cancelled, or its model deleted, meanwhile

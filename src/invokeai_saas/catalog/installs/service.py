@@ -28,6 +28,7 @@ from invokeai_saas.storage.keys import model_prefix
 from invokeai_saas.storage.objects import ObjectStore
 
 _DELETE_SECONDS = 20.0
+_AT_THE_HUB = asyncio.Semaphore(2)  # a slow hub must not take all threads of a process
 # The server decides these for a model that it installs.
 _DECIDED = ("key", "path", "hash", "file_size", "format", "config_path", "source", "source_type")
 
@@ -172,7 +173,8 @@ async def hub_models(shared: Services, person: Person, repo: str) -> HubModels:
     source = read_source(repo, fetcher, url)
     if source.wire["type"] != "hf":
         raise InvalidInput(("hugging_face_repo",), "Name a repository of the model hub: owner/name.")
-    files = await asyncio.to_thread(Hub(fetcher, url).files, source.wire["repo_id"])
+    async with _AT_THE_HUB:
+        files = await asyncio.to_thread(Hub(fetcher, url).files, source.wire["repo_id"])
     if any(file.path.endswith(("model_index.json", "config.json")) for file in files):
         return HubModels(urls=None, is_diffusers=True)
     return HubModels.model_validate(
