@@ -36,7 +36,7 @@ ROUTES = {
     "/api/v1/images/i/{image_name}/thumbnail": MISSING,
     "/api/v1/images/i/{image_name}/urls": MISSING,
     "/api/v1/images/i/{image_name}/workflow": MISSING,
-    "/api/v1/model_relationships/i/{model_key}": OTHER,  # tests/catalog: unknown keys are 404, the rest empty
+    "/api/v1/model_relationships/i/{model_key}": MISSING,
     "/api/v1/queue/{queue_id}/b/{batch_id}/status": ZERO,
     "/api/v1/queue/{queue_id}/cancel_all_except_current": OWN,
     "/api/v1/queue/{queue_id}/cancel_by_batch_ids": OWN,
@@ -75,8 +75,16 @@ ROUTES = {
     "/api/v1/workflows/i/{workflow_id}/is_public": MISSING,
     "/api/v1/workflows/i/{workflow_id}/opened_at": MISSING,
     "/api/v1/workflows/i/{workflow_id}/thumbnail": MISSING,
+    "/api/v2/models/convert/{key}": MISSING,
     "/api/v2/models/i/{key}": MISSING,
-    "/api/v2/models/i/{key}/image": MISSING,
+    "/api/v2/models/i/{key}/image": OTHER,  # tests/catalog/test_covers.py: shared models' need no log-in
+    "/api/v2/models/i/{key}/reidentify": MISSING,
+    "/api/v2/models/install/{id}": MISSING,
+    "/api/v2/models/install/{id}/pause": MISSING,
+    "/api/v2/models/install/{id}/restart_failed": MISSING,
+    "/api/v2/models/install/{id}/restart_file": MISSING,
+    "/api/v2/models/install/{id}/resume": MISSING,
+    "/api/v1/utilities/fonts/{font_path:path}": OTHER,  # nobody's: there are none
     "/images/{key:path}": OTHER,  # signed, tests/storage
     "/portal/{name}": OTHER,  # static files
     "/api/{path:path}": OTHER,  # what is not served yet
@@ -89,6 +97,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/api/v1/system_prompts/i/{system_prompt_id}"): {"name": "Mine now"},
     ("PATCH", "/api/v1/workflows/i/{workflow_id}"): {"workflow": workflow()},
     ("PATCH", "/api/v1/workflows/i/{workflow_id}/is_public"): {"is_public": True},
+    ("PATCH", "/api/v2/models/i/{key}"): {"name": "Mine now"},
+    ("POST", "/api/v2/models/install/{id}/restart_file"): "https://huggingface.co/owner/name",
 }
 FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/api/v1/style_presets/i/{style_preset_id}"): {"data": preset_form()},
@@ -125,14 +135,16 @@ class Belongings:
         return re.sub(r"\{(\w+)(?::path)?\}", lambda found: ids[found[1]], template)
 
 
-async def _belongings(ada: Subject, database: TestDatabase) -> Belongings:
-    assert ada.user_id is not None
-    with psycopg.connect(database.owner) as connection:  # a plan that allows models of one's own
+def _allow_own_models(database: TestDatabase) -> None:
+    with psycopg.connect(database.owner) as connection:
         connection.execute(
             "UPDATE user_subscriptions SET plan_id = (SELECT id FROM subscription_plans WHERE slug = 'enterprise')"
-            " WHERE user_id = %s",
-            [ada.user_id],
         )
+
+
+async def _belongings(ada: Subject, database: TestDatabase) -> Belongings:
+    assert ada.user_id is not None
+    _allow_own_models(database)  # everybody so far: what keeps others away shall not be their plan
     key = unknown_key()
     theirs = add_model(database, ada.user_id, key=key, path=f"models/users/{ada.user_id}/m")
     body = batch_body(picture_graph(**theirs), destination="canvas-of-ada")
@@ -148,8 +160,10 @@ async def _belongings(ada: Subject, database: TestDatabase) -> Belongings:
     form = {"data": preset_form(), "files": image_file(picture())}
     preset = (await ada.post("/api/v1/style_presets/", **form)).json()["id"]
     system_prompt = {"name": "Ada's", "content": "c"}
+    install = await ada.post("/api/v2/models/install", params={"source": "owner/name"}, json={})
     return Belongings(
         {
+            "id": str(install.json()["id"]),
             "queue_id": "default",
             "board_id": board,
             "image_name": image,
@@ -169,6 +183,7 @@ async def _belongings(ada: Subject, database: TestDatabase) -> Belongings:
 
 
 NOBODYS = {
+    "id": "123456789",
     "queue_id": "default",
     "board_id": "6f1a2c00-0000-4000-8000-000000000000",
     "image_name": "6f1a2c00-0000-4000-8000-000000000000.png",
@@ -197,11 +212,12 @@ def _state(database: TestDatabase) -> list[Any]:
                 "SELECT * FROM board_images",
                 "SELECT item_id, status, cancel_requested FROM session_queue",
                 "SELECT user_id, key, value FROM client_state",
-                "SELECT key FROM models",
                 "SELECT id, state, expires_at FROM bulk_downloads",
                 "SELECT * FROM workflow_library",
                 "SELECT * FROM style_presets",
                 "SELECT * FROM system_prompts",
+                "SELECT key, name, cover_key FROM models",
+                "SELECT id, status FROM model_installs",
             )
         ]
 

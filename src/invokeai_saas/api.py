@@ -20,6 +20,8 @@ from starlette.types import ASGIApp
 from invokeai_saas.billing.endpoints import router as billing_router
 from invokeai_saas.bodylimit import BodyLimitMiddleware
 from invokeai_saas.catalog.endpoints import router as catalog_router
+from invokeai_saas.catalog.installs.endpoints import router as installs_router
+from invokeai_saas.catalog.relationships.endpoints import router as relationships_router
 from invokeai_saas.credits.endpoints import router as credits_router
 from invokeai_saas.errors import ServiceError
 from invokeai_saas.gallery.board_endpoints import router as boards_router
@@ -72,6 +74,8 @@ def _routers() -> list[APIRouter]:
         system_prompts_router,
         recall_router,
         catalog_router,
+        installs_router,
+        relationships_router,
         portal_router,
         refusals_router,  # every path under /api that nobody before it has taken
         page_router,  # last: it answers every path that nobody else does

@@ -191,7 +191,7 @@ def create_roles(
 @models.command("scan")
 def scan_models() -> None:
     """Registers the models below MODEL_DIR: diffusers folders, .safetensors and .gguf files."""
-    from invokeai_saas.catalog.registration import register_models
+    from invokeai_saas.catalog.registration import mark_missing, register_models
     from invokeai_saas.local import owner_url, scan
 
     settings = get_settings()
@@ -199,6 +199,8 @@ def scan_models() -> None:
         records = scan(settings)
     for model in register_models(owner_url(settings), records):
         _say(f"{model.path}: {model.key}")
+    for path in mark_missing(owner_url(settings), [record["path"] for record in records]):
+        _say(f"{path}: its files are gone")
     _say(f"{len(records)} models registered")
 
 

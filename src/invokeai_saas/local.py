@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from invokeai_saas.catalog.registration import register_models
+from invokeai_saas.catalog.registration import mark_missing, register_models
 from invokeai_saas.db import migrate, roles
 from invokeai_saas.embedded.process import end_leftovers
 from invokeai_saas.embedded.servers import Addresses, EmbeddedServers, running_addresses
@@ -207,7 +207,9 @@ class LocalService:
 
     def _register_models(self) -> None:
         state = _folder_state(self.settings.model_dir)
-        register_models(self.environment["DATABASE_OWNER_URL"], scan(self.settings, self.environment))
+        url, records = self.environment["DATABASE_OWNER_URL"], scan(self.settings, self.environment)
+        register_models(url, records)
+        mark_missing(url, [record["path"] for record in records])
         self._scan_mark.write_text(state)
 
 

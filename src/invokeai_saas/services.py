@@ -9,6 +9,7 @@ from pathlib import Path
 
 from redis.asyncio import BlockingConnectionPool, Redis
 
+from invokeai_saas.catalog.changes import ModelRecords
 from invokeai_saas.catalog.nodes import NodeCatalog
 from invokeai_saas.db.direct import DirectReads
 from invokeai_saas.db.session import Database, open_database
@@ -43,6 +44,7 @@ class Services:
     gallery: GalleryLists
     nodes: NodeCatalog
     node_types: NodeTypes
+    models: ModelRecords
     doorbell: Doorbell
     publisher: Publisher
     downloads: DownloadRunner
@@ -119,6 +121,7 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
             gallery=GalleryLists(reads, media),
             nodes=nodes,
             node_types=NodeTypes(nodes),
+            models=ModelRecords(nodes),
             doorbell=Doorbell(redis),
             publisher=publisher,
             downloads=downloads,

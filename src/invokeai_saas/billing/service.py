@@ -70,3 +70,17 @@ async def require_model_access(db: Session, families: set[str]) -> None:
     for family in sorted(missing):
         offered = [plan.slug for plan in await repository.offered_plans(db) if family in plan.model_access]
         raise NotInPlan(f"{family} models", offered)
+
+
+async def require_own_models(db: Session) -> None:
+    """Refuses who has no plan with models of their own.
+
+    Raises:
+        NotInPlan: names the plans on offer that have them.
+    """
+    standing = await repository.standing(db)
+    if standing is None or "custom" not in standing.plan.model_access:
+        offered = [plan.slug for plan in await repository.offered_plans(db) if "custom" in plan.model_access]
+        offer = f" These plans do: {', '.join(offered)}." if offered else ""
+        message = f"Your plan does not include models of your own.{offer}"
+        raise NotInPlan("custom_models", offered, message)

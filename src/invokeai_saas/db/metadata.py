@@ -6,6 +6,8 @@ from sqlalchemy import MetaData
 
 from invokeai_saas.billing import tables as _billing
 from invokeai_saas.catalog import tables as _catalog
+from invokeai_saas.catalog.installs import tables as _installs
+from invokeai_saas.catalog.relationships import tables as _relationships
 from invokeai_saas.credits import tables as _credits
 from invokeai_saas.db.base import Base
 from invokeai_saas.gallery import tables as _gallery
@@ -28,6 +30,8 @@ _DOMAINS = (
     _system_prompts,
     _workflows,
     _catalog,
+    _relationships,
+    _installs,
     _queue,
 )
 

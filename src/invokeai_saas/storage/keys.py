@@ -35,3 +35,13 @@ def default_workflow_key(name: str) -> str:
 def default_preset_key(name: str) -> str:
     """Key of the image of a style preset that InvokeAI ships."""
     return f"system/style_presets/{name}"
+
+
+def model_prefix(owner: UUID | str | None, model_key: str) -> str:
+    """Where a model's files lie, and its path as records say it: shared ones have no owner."""
+    return f"models/users/{owner}/{model_key}" if owner else f"models/shared/{model_key}"
+
+
+def model_cover_key(owner: UUID | str | None, name: str) -> str:
+    """Key of a model's cover picture."""
+    return f"models/users/{owner}/covers/{name}.webp" if owner else f"models/shared/covers/{name}.webp"

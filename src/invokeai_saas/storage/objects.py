@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -218,6 +218,7 @@ class ObjectStore:
         return size
 
     def put_file_sync(self, key: str, file: IO[bytes], content_type: str) -> None:
+        """Stores a file of any size, part by part: memory holds a few parts of it."""
         file.seek(0)
         try:
             self._store.put(
@@ -235,6 +236,25 @@ class ObjectStore:
             self._store.put(key, data, attributes=_attributes(content_type))
         except _FAILURES as error:
             raise Unavailable(_AWAY) from error
+
+    def chunks_sync(self, key: str) -> Iterator[bytes]:
+        """A file of any size, piece by piece."""
+        try:
+            for chunk in self._store.get(key).stream(min_chunk_size=2**20):
+                yield bytes(chunk)
+        except FileNotFoundError as error:
+            raise NotFound("This file") from error
+        except _FAILURES as error:
+            raise Unavailable(_AWAY) from error
+
+    def head_sync(self, key: str) -> ObjectHead:
+        try:
+            meta = self._store.head(key)
+        except FileNotFoundError as error:
+            raise NotFound("This file") from error
+        except _FAILURES as error:
+            raise Unavailable(_AWAY) from error
+        return ObjectHead(meta["size"], meta["e_tag"])
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Removes files; missing ones are no error."""
