@@ -185,7 +185,7 @@ class Unavailable(ServiceError):
 
 
 class StorageQuotaExceeded(ServiceError):
-    """Parameters: used, limit: bytes of the person's files (or of the one that was to come), and what there is for them."""
+    """Parameters: used, limit: bytes of the person's files, or of the one to come, and what there is for them."""
 
     status = 507
     code = "storage_quota_exceeded"
