@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from ipaddress import ip_address, ip_network
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Cookie, Depends, Request
 
 from invokeai_saas.db.session import ReadSession, WriteSession
 from invokeai_saas.errors import Unauthenticated
@@ -64,11 +64,12 @@ async def caller(request: Request, shared: Shared) -> Person:
     return person
 
 
-async def media_caller(request: Request, shared: Shared) -> Person:
+async def media_caller(
+    request: Request, shared: Shared, token: Annotated[str | None, Cookie(alias=MEDIA_COOKIE)] = None
+) -> Person:
     """The person of a picture request: Bearer token, or the media cookie, which is good for nothing else."""
     if request.headers.get("authorization"):
         return await caller(request, shared)
-    token = request.cookies.get(MEDIA_COOKIE)
     if not token:
         raise Unauthenticated
     person, _ = await shared.identity.authenticate(token, "media")

@@ -38,6 +38,10 @@ async def _state(request: Request) -> bytes:
 
 
 StateValue = Annotated[bytes, Depends(_state)]
+# The body is read by hand, so it is described by hand.
+_STATE_BODY = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "string"}}}}
+}
 
 
 @public.get("/app/version", tags=["app"])
@@ -92,7 +96,7 @@ async def get_state(key: StateKey, session: Reader) -> Response:
     return _text(await service.get_state(session, key))
 
 
-@state_router.post("/set_by_key", response_model=str)
+@state_router.post("/set_by_key", response_model=str, openapi_extra=_STATE_BODY)
 async def set_state(key: StateKey, value: StateValue, session: Writer) -> Response:
     """Remembers the raw body under a key. The page sends text whatever the content type says."""
     return _text(await service.set_state(session, key, value))
