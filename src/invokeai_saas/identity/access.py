@@ -80,12 +80,14 @@ Caller = Annotated[Person, Depends(caller)]
 MediaCaller = Annotated[Person, Depends(media_caller)]
 
 
-async def _writer(person: Caller, shared: Shared) -> AsyncIterator[WriteSession]:
+async def writer(person: Caller, shared: Shared) -> AsyncIterator[WriteSession]:
+    """A transaction that may write, in the caller's name."""
     async with shared.database.write(person.user_id) as session:
         yield session
 
 
-async def _reader(person: Caller, shared: Shared) -> AsyncIterator[ReadSession]:
+async def reader(person: Caller, shared: Shared) -> AsyncIterator[ReadSession]:
+    """A transaction that only reads, in the caller's name."""
     async with shared.database.read(person.user_id) as session:
         yield session
 
@@ -95,8 +97,8 @@ async def _media_reader(person: MediaCaller, shared: Shared) -> AsyncIterator[Re
         yield session
 
 
-Writer = Annotated[WriteSession, Depends(_writer, scope="function")]
-Reader = Annotated[ReadSession, Depends(_reader, scope="function")]
+Writer = Annotated[WriteSession, Depends(writer, scope="function")]
+Reader = Annotated[ReadSession, Depends(reader, scope="function")]
 MediaReader = Annotated[ReadSession, Depends(_media_reader, scope="function")]
 
 

@@ -54,29 +54,29 @@ class Counts(BaseModel):
 
 
 class ItemSummary(BaseModel):
-    """A job without its graph."""
+    """A job without its graph. What is null has a default: one answer leaves nulls out, as InvokeAI's does."""
 
     item_id: int
     status: str
     status_sequence: int
     priority: int
     batch_id: str
-    origin: str | None
-    destination: str | None
+    origin: str | None = None
+    destination: str | None = None
     session_id: str
-    error_type: str | None
-    error_message: str | None
-    error_traceback: str | None
+    error_type: str | None = None
+    error_message: str | None = None
+    error_traceback: str | None = None
     created_at: str
     updated_at: str
-    started_at: str | None
-    completed_at: str | None
+    started_at: str | None = None
+    completed_at: str | None = None
     queue_id: str
     user_id: str
-    user_display_name: str | None
-    user_email: str | None
+    user_display_name: str | None = None
+    user_email: str | None = None
     field_values: list[dict[str, Any]]
-    retried_from_item_id: int | None
+    retried_from_item_id: int | None = None
     device: str | None = None
     workflow_call_id: str | None = None
     parent_item_id: int | None = None
@@ -89,7 +89,7 @@ class Item(ItemSummary):
     """A job whole: InvokeAI's SessionQueueItem."""
 
     session: dict[str, Any]
-    workflow: dict[str, Any] | None
+    workflow: dict[str, Any] | None = None
 
 
 class ItemIds(BaseModel):
