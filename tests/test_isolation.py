@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 
 from invokeai_saas.api import _routers
 from tests.apps import RunningApi, Subject
-from tests.factories import insert, make_image
+from tests.factories import insert, make_download, make_image, make_video
 from tests.graphs import add_model, batch_body, picture_graph, unknown_key
 from tests.servers import TestDatabase
 
@@ -28,6 +28,7 @@ ROUTES = {
     "/api/v1/auth/users/{user_id}": STAFF,
     "/api/v1/boards/{board_id}": MISSING,
     "/api/v1/boards/{board_id}/image_names": MISSING,
+    "/api/v1/images/download/{bulk_download_item_name}": MISSING,
     "/api/v1/images/i/{image_name}": MISSING,
     "/api/v1/images/i/{image_name}/full": MISSING,
     "/api/v1/images/i/{image_name}/metadata": MISSING,
@@ -57,6 +58,12 @@ ROUTES = {
     "/api/v1/queue/{queue_id}/prune": OWN,
     "/api/v1/queue/{queue_id}/retry_items_by_id": OWN,
     "/api/v1/queue/{queue_id}/status": OWN,
+    "/api/v1/videos/i/{video_name}": MISSING,
+    "/api/v1/videos/i/{video_name}/full": MISSING,
+    "/api/v1/videos/i/{video_name}/metadata": MISSING,
+    "/api/v1/videos/i/{video_name}/thumbnail": MISSING,
+    "/api/v1/videos/i/{video_name}/urls": MISSING,
+    "/api/v1/videos/i/{video_name}/workflow": MISSING,
     "/api/v1/virtual_boards/by_date/{date}/image_names": OTHER,  # below
     "/api/v1/virtual_boards/by_date/{date}/item_names": OTHER,
     "/api/v2/models/i/{key}": MISSING,
@@ -69,6 +76,7 @@ ROUTES = {
 BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/api/v1/boards/{board_id}"): {"board_name": "Mine now"},
     ("PATCH", "/api/v1/images/i/{image_name}"): {"starred": True},
+    ("PATCH", "/api/v1/videos/i/{video_name}"): {"starred": True},
 }
 
 
@@ -111,15 +119,19 @@ async def _belongings(ada: Subject, database: TestDatabase) -> Belongings:
     board = (await ada.post("/api/v1/boards/", params={"board_name": "Ada's"})).json()["board_id"]
     with psycopg.connect(database.owner) as connection:
         image = make_image(connection, ada.user_id)
+        archive = make_download(connection, ada.user_id)
         insert(connection, "board_images", user_id=ada.user_id, board_id=board, image_name=image)
+        video = make_video(connection, ada.user_id)
     return Belongings(
         {
             "queue_id": "default",
             "board_id": board,
             "image_name": image,
+            "video_name": video,
             "item_id": str(queued["item_ids"][0]),
             "batch_id": queued["batch"]["batch_id"],
             "destination": "canvas-of-ada",
+            "bulk_download_item_name": archive,
             "key": key,
             "model_key": key,
             "user_id": str(ada.user_id),
@@ -131,9 +143,11 @@ NOBODYS = {
     "queue_id": "default",
     "board_id": "6f1a2c00-0000-4000-8000-000000000000",
     "image_name": "6f1a2c00-0000-4000-8000-000000000000.png",
+    "video_name": "6f1a2c00-0000-4000-8000-000000000000.mp4",
     "item_id": "123456789",
     "batch_id": "6f1a2c00-0000-4000-8000-000000000000",
     "destination": "nowhere",
+    "bulk_download_item_name": "6f1a2c00-0000-4000-8000-000000000000.zip",
     "key": "6f1a2c00-0000-4000-8000-000000000000",
     "model_key": "6f1a2c00-0000-4000-8000-000000000000",
     "user_id": "6f1a2c00-0000-4000-8000-000000000000",
@@ -152,6 +166,7 @@ def _state(database: TestDatabase) -> list[Any]:
                 "SELECT item_id, status, cancel_requested FROM session_queue",
                 "SELECT user_id, key, value FROM client_state",
                 "SELECT key FROM models",
+                "SELECT id, state, expires_at FROM bulk_downloads",
             )
         ]
 
@@ -205,7 +220,7 @@ async def test_the_owner_reaches_what_others_do_not(api: RunningApi, database: T
         if (
             ROUTES[template] == MISSING
             and "GET" in methods
-            and not template.endswith(("/full", "/thumbnail", "/image"))
+            and not template.endswith(("/full", "/thumbnail", "/image", "_item_name}"))  # no file is there
         ):
             answer = await ada.get(adas.path(template, adas.ids))
             assert answer.status_code == 200, template
@@ -225,6 +240,8 @@ async def test_lists_and_bodies_with_anothers_ids_change_nothing(
         assert answer.status_code in (200, 404), path
         assert image not in str({k: v for k, v in answer.json().items() if not k.startswith("failed")}), path
     for method, path, body in [
+        ("POST", "images/download", names),
+        ("POST", "images/download", {"board_id": board}),
         ("POST", "board_images/", {"board_id": board, "image_name": image}),
         ("POST", "board_images/batch", {"board_id": board, "image_names": [image]}),
         ("DELETE", "board_images/", {"image_name": image}),
@@ -235,6 +252,12 @@ async def test_lists_and_bodies_with_anothers_ids_change_nothing(
         ("PUT", "queue/default/prune", None),
         ("POST", "client_state/default/delete", None),
         ("DELETE", "images/uncategorized", None),
+        ("POST", "videos/star", {"video_names": [adas.ids["video_name"]]}),
+        ("POST", "videos/unstar", {"video_names": [adas.ids["video_name"]]}),
+        ("POST", "videos/delete", {"video_names": [adas.ids["video_name"]]}),
+        ("POST", "videos/board", {"board_id": board, "video_name": adas.ids["video_name"]}),
+        ("DELETE", "videos/board", {"video_name": adas.ids["video_name"]}),
+        ("DELETE", "videos/uncategorized", None),
         ("DELETE", "images/intermediates", None),
     ]:
         answer = await bob.request(method, f"/api/v1/{path}", json=body)
@@ -246,10 +269,13 @@ async def test_lists_and_bodies_with_anothers_ids_change_nothing(
         "boards/?all=true",
         "images/?limit=10",
         "gallery/items/names",
+        "videos/names",
+        "videos/?limit=10",
     ):
         answer = await bob.get(f"/api/v1/{path}")
         assert answer.status_code == 200, path
         assert image not in answer.text, path
+        assert adas.ids["video_name"] not in answer.text, path
         assert board not in answer.text, path
     assert adas.ids["key"] not in (await bob.get("/api/v2/models/")).text
     days = (await ada.get("/api/v1/virtual_boards/by_date")).json()

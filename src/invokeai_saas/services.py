@@ -10,8 +10,11 @@ from pathlib import Path
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from invokeai_saas.catalog.nodes import NodeCatalog
+from invokeai_saas.db.direct import DirectReads
 from invokeai_saas.db.session import Database, open_database
 from invokeai_saas.errors import SetupError
+from invokeai_saas.gallery.downloads.runner import DownloadRunner
+from invokeai_saas.gallery.lists import GalleryLists
 from invokeai_saas.identity.service import Identity
 from invokeai_saas.identity.tokens import LocalIssuer
 from invokeai_saas.queue.doorbell import Doorbell
@@ -19,6 +22,7 @@ from invokeai_saas.queue.nodetypes import NodeTypes
 from invokeai_saas.ratelimit import RateLimiter
 from invokeai_saas.realtime.publisher import Publisher
 from invokeai_saas.settings import Settings
+from invokeai_saas.slots import Slots
 from invokeai_saas.storage.media import MediaSigner
 from invokeai_saas.storage.objects import ObjectStore, open_object_store
 
@@ -33,11 +37,15 @@ class Services:
     identity: Identity
     limiter: RateLimiter
     objects: ObjectStore
+    decodes: Slots
     media: MediaSigner
+    gallery: GalleryLists
     nodes: NodeCatalog
     node_types: NodeTypes
     doorbell: Doorbell
     publisher: Publisher
+    downloads: DownloadRunner
+    video_uploads: Slots
 
 
 def open_redis(settings: Settings) -> Redis:
@@ -91,6 +99,11 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
     database = open_database(settings)
     redis = open_redis(settings)
     nodes = NodeCatalog(settings.node_schemas)
+    media = _media_signer(settings)
+    objects = open_object_store(settings)
+    downloads = DownloadRunner(settings, database, objects, publisher)
+    reads = DirectReads(settings)
+    await reads.open()
     try:
         yield Services(
             settings=settings,
@@ -98,13 +111,19 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
             redis=redis,
             identity=Identity(database, local_issuer(settings), settings, publisher.end_sessions),
             limiter=RateLimiter(redis),
-            objects=open_object_store(settings),
-            media=_media_signer(settings),
+            objects=objects,
+            decodes=Slots(settings.decodes_at_once),
+            media=media,
+            gallery=GalleryLists(reads, media),
             nodes=nodes,
             node_types=NodeTypes(nodes),
             doorbell=Doorbell(redis),
             publisher=publisher,
+            downloads=downloads,
+            video_uploads=Slots(settings.video_uploads_at_once),
         )
     finally:
+        await downloads.close()  # while there is a database to write to
         await redis.aclose()
+        await reads.close()
         await database.close()

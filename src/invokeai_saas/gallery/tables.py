@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from invokeai_saas.db.base import Base, CreatedAt, NewId, Owner, Uid
+from invokeai_saas.db.base import Base, CreatedAt, Moment, NewId, Owner, Uid
 
 
 class Image(Base):
@@ -27,6 +27,7 @@ class Image(Base):
     __tablename__ = "images"
     __table_args__ = (
         CheckConstraint("width > 0 AND height > 0", name="size"),
+        CheckConstraint("image_name ~ '^[A-Za-z0-9._-]+$'", name="name"),
         CheckConstraint("kind IN ('image', 'video')", name="kind"),
         CheckConstraint("(kind = 'video') = (duration_seconds IS NOT NULL)", name="duration"),
         UniqueConstraint("user_id", "image_name"),
@@ -50,7 +51,16 @@ class Image(Base):
             text("created_at DESC"),
             text("image_name DESC"),
             postgresql_include=["image_category", "kind"],
-            postgresql_where=text("NOT is_intermediate"),
+            postgresql_where=text("NOT is_intermediate AND board_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_images_uncategorised",
+            "user_id",
+            text("starred DESC"),
+            text("created_at DESC"),
+            text("image_name DESC"),
+            postgresql_include=["image_category", "kind"],
+            postgresql_where=text("NOT is_intermediate AND board_id IS NULL"),
         ),
         Index("ix_images_user_id_item_id", "user_id", "item_id"),
     )
@@ -120,6 +130,31 @@ class BoardImage(Base):
     user_id: Mapped[Uid] = mapped_column(Uuid(as_uuid=True), primary_key=True)
     image_name: Mapped[str] = mapped_column(String(255), primary_key=True)
     board_id: Mapped[Uid]
+    created_at: Mapped[CreatedAt]
+
+
+class BulkDownload(Base):
+    """An archive of many pictures, being prepared or ready to be fetched."""
+
+    __tablename__ = "bulk_downloads"
+    __table_args__ = (
+        CheckConstraint("state IN ('preparing', 'ready', 'failed')", name="state"),
+        CheckConstraint("(state = 'ready') = (file_size_bytes IS NOT NULL)", name="size"),
+        CheckConstraint("starts_with(s3_key, 'users/' || user_id || '/downloads/')", name="key"),
+        UniqueConstraint("user_id", "item_name"),
+        Index("ix_bulk_downloads_alive_until", "alive_until", postgresql_where=text("state = 'preparing'")),
+        Index("ix_bulk_downloads_expires_at", "expires_at"),
+        Index("ix_bulk_downloads_s3_key", "s3_key"),
+    )
+
+    id: Mapped[Uid] = mapped_column(primary_key=True)
+    user_id: Mapped[Owner]
+    item_name: Mapped[str] = mapped_column(String(400))
+    state: Mapped[str] = mapped_column(String(10), server_default="preparing")
+    s3_key: Mapped[str] = mapped_column(String(512))
+    file_size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    alive_until: Mapped[Moment]  # of the process that prepares it
+    expires_at: Mapped[Moment]
     created_at: Mapped[CreatedAt]
 
 

@@ -1,4 +1,4 @@
-"""What one job may reach: its person's pictures and models, its own events. Nothing else."""
+"""What one job may reach: its person's pictures, videos and models, its own events. Nothing else."""
 
 from __future__ import annotations
 
@@ -11,21 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from invokeai_saas.errors import NotFound, Unavailable
 from invokeai_saas.queue.claims import Claim, Claims
+from invokeai_saas.storage.encoding import encode_png, encode_thumbnail
 from invokeai_saas.storage.keys import image_key, thumbnail_key
 from invokeai_saas.storage.media import MediaSigner
 from invokeai_saas.storage.objects import ObjectStore
 from invokeai_saas.worker import repository
 from invokeai_saas.worker.contract import ModelRecord, StoredImage, local_model_path
 from invokeai_saas.worker.events import EventStream
+from invokeai_saas.worker.videos import JobVideos
 
-_THUMBNAIL_PIXELS = 256
-_PNG_LEVEL = (
-    1  # the fastest: pictures hardly shrink further, and encoding shares the machine with the GPU's feeder
-)
 _RECORD_FIELDS = (
     "image_name", "width", "height", "image_origin", "image_category", "is_intermediate", "node_id", "session_id",
     "starred", "has_workflow", "created_at", "updated_at",
@@ -95,13 +93,14 @@ class DatabaseJobContext:
         self._events = events
         self._pool = pool
         self._models = PersonModels(claims, claim, model_dir)
+        self._videos = JobVideos(claim, claims, objects, media, pool)
         self._uploads: list[Future[dict[str, Any]]] = []
         self._held: list[tuple[str, dict[str, Any]]] = []
         # Pictures of this very job are served from memory: a later node must not wait for their upload.
         self._fresh: dict[str, tuple[Image.Image, StoredImage, dict[str, Any] | None]] = {}
 
     def emit(self, event: str, payload: dict[str, Any]) -> None:
-        if event == "invocation_complete" and self._fresh:
+        if event == "invocation_complete" and (self._fresh or self._videos.fresh):
             self._held.append((event, payload))
         else:
             self._events.emit(str(self._claim.user_id), event, payload)
@@ -114,6 +113,13 @@ class DatabaseJobContext:
 
     def models(self) -> PersonModels:
         return self._models
+
+    def videos(self) -> JobVideos:
+        return self._videos
+
+    def close(self) -> None:
+        """Ends what the job had on this machine."""
+        self._videos.close()
 
     def save_image(
         self,
@@ -157,7 +163,10 @@ class DatabaseJobContext:
         """Encodes and uploads; answers the row that is to be."""
         user_id = self._claim.user_id
         keys = (image_key(user_id, stored.image_name), thumbnail_key(user_id, stored.image_name))
-        png, webp = _encode_png(image, parts), _encode_thumbnail(image)
+        with io.BytesIO() as out:
+            encode_png(image, parts, out)
+            png = out.getvalue()
+        webp = encode_thumbnail(image)
         self._objects.put_sync(keys[0], png, "image/png")
         self._objects.put_sync(keys[1], webp, "image/webp")
         kept = ("image_name", "image_origin", "image_category", "width", "height", "session_id", "node_id")
@@ -175,12 +184,12 @@ class DatabaseJobContext:
         }
 
     def stored_images(self) -> list[dict[str, Any]]:
-        """Waits for the uploads; answers the rows of the pictures.
+        """Waits for the uploads; answers the rows of the pictures and the videos.
 
         Raises:
             Unavailable: one could not be stored.
         """
-        return [upload.result() for upload in self._uploads]
+        return [upload.result() for upload in self._uploads] + self._videos.stored()
 
     def drop_files(self) -> None:
         """Removes the files of a job that failed: no row speaks of them."""
@@ -188,7 +197,7 @@ class DatabaseJobContext:
             key
             for name in self._fresh
             for key in (image_key(self._claim.user_id, name), thumbnail_key(self._claim.user_id, name))
-        ]
+        ] + self._videos.keys()
         if keys:
             self._pool.submit(self._objects.delete_sync, keys)
 
@@ -228,22 +237,3 @@ class DatabaseJobContext:
         if row is None:
             raise NotFound("This picture")
         return row
-
-
-def _encode_png(image: Image.Image, parts: dict[str, str | None]) -> bytes:
-    """The PNG with InvokeAI's own text chunks, which other tools read back."""
-    info = PngImagePlugin.PngInfo()
-    for name, text in parts.items():
-        if text:
-            info.add_text(name, text)
-    with io.BytesIO() as out:
-        image.save(out, "PNG", pnginfo=info, compress_level=_PNG_LEVEL)
-        return out.getvalue()
-
-
-def _encode_thumbnail(image: Image.Image) -> bytes:
-    small = image.convert("RGBA" if "A" in image.getbands() else "RGB")
-    small.thumbnail((_THUMBNAIL_PIXELS, _THUMBNAIL_PIXELS))
-    with io.BytesIO() as out:
-        small.save(out, "WEBP", quality=80)
-        return out.getvalue()
