@@ -335,6 +335,29 @@ async def test_cancel_clear_retry_and_prune(api: RunningApi, database: TestDatab
     assert violations(database) == {}
 
 
+async def test_what_has_ended_stays_when_the_waiting_are_deleted(api: RunningApi) -> None:
+    """ "Clear all except current" in the page clears what waits, not the list of what was made."""
+    ada = await api.person("ada@example.com")
+    ended, waiting = (await _enqueue(ada, data=seeds(1, 2)))["item_ids"]
+    assert (await ada.put(f"{QUEUE}/i/{ended}/cancel")).status_code == 200
+    assert (await ada.put(f"{QUEUE}/delete_all_except_current")).json() == {"deleted": 1}
+    assert (await ada.get(f"{QUEUE}/item_ids")).json()["item_ids"] == [ended]
+    assert (await ada.get(f"{QUEUE}/i/{waiting}")).status_code == 404
+
+
+async def test_lists_and_counts_have_invokeais_fields_alone(api: RunningApi) -> None:
+    ada = await api.person("ada@example.com")
+    body = await _enqueue(ada, destination="canvas")
+    (short,) = (await ada.post(f"{QUEUE}/item_summaries_by_ids", json={"item_ids": body["item_ids"]})).json()
+    assert {"item_id", "status", "field_values", "device"} <= short.keys()
+    assert not {"session", "workflow", "error_message", "session_id"} & short.keys()
+    counts = (await ada.get(f"{QUEUE}/counts_by_destination", params={"destination": "canvas"})).json()
+    assert "batch_id" not in counts
+    item = (await ada.get(f"{QUEUE}/i/{body['item_ids'][0]}")).json()
+    assert item["session"]["workflow_call_stack"] == []
+    assert None not in (item["session"].values())
+
+
 @pytest.mark.parametrize("field", ["steps", "width", "height"])
 async def test_absurd_figures_are_no_server_error(api: RunningApi, field: str) -> None:
     ada = await api.person("ada@example.com")

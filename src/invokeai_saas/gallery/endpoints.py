@@ -128,7 +128,7 @@ async def urls(image_name: str, session: Reader, shared: Shared) -> ImageUrls:
     return service.urls(await service.require(session, image_name), shared.media)
 
 
-@router.head("/i/{image_name}/full", include_in_schema=False)
+@router.head("/i/{image_name}/full", response_class=Response)
 @router.get("/i/{image_name}/full", response_class=Response)
 async def full(image_name: str, request: Request, person: MediaCaller, shared: Shared) -> Response:
     """The picture itself, for clients that don't follow `image_url`."""

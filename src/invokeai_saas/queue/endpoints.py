@@ -15,6 +15,7 @@ from invokeai_saas.queue.schemas import (
     Canceled,
     Counts,
     Deleted,
+    DestinationCounts,
     Item,
     ItemId,
     ItemIds,
@@ -73,7 +74,7 @@ async def get_queue_item_summaries_by_ids(body: ItemIdsRequest, db: Reader) -> l
 
 
 @router.get("/counts_by_destination")
-async def counts_by_destination(db: Reader, destination: Destination) -> Counts:
+async def counts_by_destination(db: Reader, destination: Destination) -> DestinationCounts:
     return await service.counts_by_destination(db, destination)
 
 
@@ -84,7 +85,10 @@ async def get_batch_status(batch_id: str, db: Reader) -> Counts:
 
 @router.get("/i/{item_id}", response_model_exclude_none=True)
 async def get_queue_item(item_id: Annotated[ItemId, Path()], db: Reader) -> Item:
-    return await service.get_item(db, item_id)
+    """A job without what is null, in its session too."""
+    item = await service.get_item(db, item_id)
+    item.session = {name: value for name, value in item.session.items() if value is not None}
+    return item
 
 
 @router.delete("/i/{item_id}")
@@ -114,7 +118,7 @@ async def cancel_by_destination(shared: Shared, db: Writer, destination: Destina
 
 @router.put("/delete_all_except_current")
 async def delete_all_except_current(shared: Shared, db: Writer) -> Deleted:
-    return Deleted(deleted=await service.delete_matching(shared, db, running=False))
+    return Deleted(deleted=await service.delete_waiting(shared, db))
 
 
 @router.delete("/d/{destination}")

@@ -31,7 +31,14 @@ from invokeai_saas.queue.batches import (
 from invokeai_saas.queue.graphs import CheckedGraph, GraphCheck, plain
 from invokeai_saas.queue.items import QUEUE_ID, item, summary
 from invokeai_saas.queue.jsonwalk import json_problem
-from invokeai_saas.queue.schemas import Counts, Item, ItemSummary, QueueAndProcessorStatus, QueueStatus
+from invokeai_saas.queue.schemas import (
+    Counts,
+    DestinationCounts,
+    Item,
+    ItemSummary,
+    QueueAndProcessorStatus,
+    QueueStatus,
+)
 from invokeai_saas.queue.tables import Batch as BatchRow
 from invokeai_saas.queue.work import describe, model_keys
 from invokeai_saas.services import Services
@@ -248,13 +255,18 @@ async def cancel_matching(
     return await cancel(shared, db, ids)
 
 
-async def delete_matching(
-    shared: Services, db: WriteSession, *, running: bool = True, destination: str | None = None
-) -> int:
+async def delete_matching(shared: Services, db: WriteSession, *, destination: str | None = None) -> int:
     """Cancels and removes jobs from the list; running ones leave it when they have stopped and are pruned."""
-    live = repository.LIVE if running else ("pending",)
-    await cancel(shared, db, await repository.item_ids(db, statuses=live, destination=destination))
+    live = await repository.item_ids(db, statuses=repository.LIVE, destination=destination)
+    await cancel(shared, db, live)
     return await repository.delete(db, await repository.item_ids(db, destination=destination))
+
+
+async def delete_waiting(shared: Services, db: WriteSession) -> int:
+    """Cancels the waiting jobs and removes them from the list; what runs or has ended stays on it."""
+    waiting = await repository.item_ids(db, statuses=("pending",))
+    await cancel(shared, db, waiting)
+    return await repository.delete(db, waiting)
 
 
 async def clear(shared: Services, db: WriteSession) -> int:
@@ -370,6 +382,6 @@ async def batch_status(db: ReadSession, batch_id: str) -> Counts:
     )  # fmt: skip
 
 
-async def counts_by_destination(db: ReadSession, destination: str) -> Counts:
+async def counts_by_destination(db: ReadSession, destination: str) -> DestinationCounts:
     counts = await repository.counts(db, destination=destination)
-    return Counts(queue_id=QUEUE_ID, destination=destination, total=sum(counts.values()), **counts)
+    return DestinationCounts(queue_id=QUEUE_ID, destination=destination, total=sum(counts.values()), **counts)
