@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
@@ -39,6 +40,7 @@ class Contender:
         port: where it will listen, on loopback.
         log: the file that takes its output.
         email, password: the person whose pictures are read.
+        processor: the process that runs jobs; empty where the server does that itself.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Contender:
     log: Path
     email: str
     password: str
+    processor: Sequence[str] = ()
 
     def log_in(self) -> str:
         """The person's token, from the log-in that InvokeAI's page uses."""
@@ -119,15 +122,33 @@ def running(contender: Contender) -> Iterator[Running]:
     """
     with contender.log.open("ab") as log:
         began = time.perf_counter()
-        child = subprocess.Popen(
-            contender.command, env=dict(contender.environment), stdout=log, stderr=log, start_new_session=True
-        )
+        child = _start(contender, contender.command, log)
         try:
             _wait_for_answer(contender, child, began + _START_LIMIT)
             seconds = time.perf_counter() - began
             yield Running(psutil.Process(child.pid), seconds)
         finally:
             _stop(child)
+
+
+@contextmanager
+def processing(contender: Contender) -> Iterator[None]:
+    """Runs the processor of a server that has one of its own."""
+    if not contender.processor:
+        yield
+        return
+    with contender.log.open("ab") as log:
+        child = _start(contender, contender.processor, log)
+        try:
+            yield
+        finally:
+            _stop(child)
+
+
+def _start(contender: Contender, command: Sequence[str], log: BinaryIO) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command, env=dict(contender.environment), stdout=log, stderr=log, start_new_session=True
+    )
 
 
 def _wait_for_answer(contender: Contender, child: subprocess.Popen[bytes], deadline: float) -> None:
