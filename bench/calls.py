@@ -25,6 +25,7 @@ class Call:
     """One of the measured questions.
 
     Parameters:
+        name: how the command's --only names it.
         title: its line in the report.
         check: raises ValueError, with the reason, for a body that is not the whole answer.
         at_least: the target: our answers a second, as a multiple of theirs.
@@ -33,6 +34,7 @@ class Call:
         body: what is posted; None for a GET.
     """
 
+    name: str
     title: str
     path: str
     check: Callable[[bytes, Library], None]
@@ -115,25 +117,27 @@ def _one_job(body: bytes, _library: Library) -> None:
 
 
 PAGE = Call(
+    "page",
     "gallery page, uncategorised",
     f"/api/v1/images/?limit={_PAGE}&offset=0&board_id=none&{_SELECTION}",
     _page_of(lambda library: library.uncategorised),
     30,
 )
 PAGE_OF_ALL = Call(
+    "page-all",
     "gallery page, all pictures",
     f"/api/v1/images/?limit={_PAGE}&offset=0&{_SELECTION}",
     _page_of(lambda library: library.pictures),
     30,
 )
-NAMES = Call("item_names, plain", ALL_NAMES, _all_names, 10)
-NAMES_GZIPPED = Call("item_names, gzipped", ALL_NAMES, _all_names, 10, compressed=True)
+NAMES = Call("names", "item_names, plain", ALL_NAMES, _all_names, 10)
+NAMES_GZIPPED = Call("names-gzip", "item_names, gzipped", ALL_NAMES, _all_names, 10, compressed=True)
 NAMES_UNCHANGED = Call(
-    "item_names, unchanged (304)", ALL_NAMES, _nothing, 10, compressed=True, unless_changed=True
+    "names-304", "item_names, unchanged (304)", ALL_NAMES, _nothing, 10, compressed=True, unless_changed=True
 )
-ALL_BOARDS = Call("boards list", BOARDS, _all_boards, 10)
-ENQUEUE_ALONE = Call("enqueue, 1 connection", ENQUEUE, _one_job, 10, connections=1, body=BATCH)
-ENQUEUE_MANY = Call("enqueue", ENQUEUE, _one_job, 4, body=BATCH)
+ALL_BOARDS = Call("boards", "boards list", BOARDS, _all_boards, 10)
+ENQUEUE_ALONE = Call("enqueue-1", "enqueue, 1 connection", ENQUEUE, _one_job, 10, connections=1, body=BATCH)
+ENQUEUE_MANY = Call("enqueue", "enqueue", ENQUEUE, _one_job, 4, body=BATCH)
 
 # Stock InvokeAI knows no validators: it is asked all but NAMES_UNCHANGED.
 BOTH = (PAGE, PAGE_OF_ALL, NAMES, NAMES_GZIPPED, ALL_BOARDS, ENQUEUE_ALONE, ENQUEUE_MANY)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.calls import BOTH
 from bench.comparison import Plan, compare
 from bench.contender import BenchError
 from bench.library import Library
@@ -23,13 +24,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(width=None if Console().is_terminal else 120)
     busy = ", ".join(f"{load:.1f}" for load in os.getloadavg())
     console.print(f"Load average of the last 1, 5 and 15 minutes: {busy}. Other work blurs the figures.")
-    plan = Plan(Library(options.pictures, options.others, options.boards), options.seconds, options.rounds)
+    plan = Plan(
+        Library(options.pictures, options.others, options.boards),
+        options.seconds,
+        options.rounds,
+        [call for call in BOTH if not options.only or call.name in options.only],
+        options.folder,
+        options.alone,
+    )
     try:
         result = report(*compare(plan, console.print), plan)
     except (BenchError, SetupError) as error:
         console.print(f"[red]{error}[/]")
         return 1
-    console.print(result.table())
+    console.print(*result.tables())
     if options.markdown:
         options.markdown.write_text(result.markdown())
     return 1 if result.missed else 0
@@ -48,6 +56,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="a tenth of the pictures, one short round: the targets are not meant for it",
     )
+    names = [call.name for call in BOTH]
+    parser.add_argument("--only", nargs="+", choices=names, metavar="CALL", help=f"of {', '.join(names)}")
+    parser.add_argument("--folder", type=Path, help="keeps both sides' data there, and uses it again")
+    parser.add_argument("--alone", action="store_true", help="ours without stock InvokeAI; nothing is judged")
     options = parser.parse_args(arguments)
     if options.quick:
         options.pictures, options.others, options.seconds, options.rounds = 10_000, 90_000, 2, 1

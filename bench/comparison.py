@@ -6,8 +6,8 @@ import shutil
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -32,11 +32,17 @@ class Plan:
     Parameters:
         seconds: length of each load.
         rounds: starts, and loads of each call; medians count.
+        calls: what is asked.
+        folder: where both sides' data is kept for further runs; None for a folder that goes with this one.
+        alone: ours is measured without the other.
     """
 
     library: Library
     seconds: float
     rounds: int
+    calls: Sequence[Call] = BOTH
+    folder: Path | None = None
+    alone: bool = False
 
 
 @dataclass
@@ -65,28 +71,45 @@ class Side:
         return median(percentile([wait for load in loads for wait in load.probes], share) for loads in rounds)
 
 
-def compare(plan: Plan, say: Say) -> tuple[Side, Side]:
+def compare(plan: Plan, say: Say) -> tuple[Side, Side | None]:
     """Prepares both sides and measures them.
 
     Returns:
-        Ours and stock InvokeAI.
+        Ours and stock InvokeAI, which is None where the plan leaves it out.
 
     Raises:
         BenchError: nothing can be compared; says why.
     """
-    with ExitStack() as stack:
-        # Walked through by the account that PostgreSQL runs as when we are root.
-        folder = Path(tempfile.mkdtemp(prefix="invokeai-saas-bench-"))
-        folder.chmod(0o711)
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        say("Preparing stock InvokeAI")
-        peer.install()
-        theirs = Side(peer.prepare(folder / "peer", plan.library))
+    with _folder(plan) as folder, ExitStack() as stack:
+        theirs = None
+        if not plan.alone:
+            say("Preparing stock InvokeAI")
+            peer.install()
+            theirs = Side(peer.prepare(folder / "peer", plan.library))
         say("Preparing InvokeAI SaaS")
         ours = Side(stack.enter_context(service.prepared(folder / "service", plan.library)))
-        _start_in_turns((ours, theirs), plan.rounds, say)
-        _load_in_turns(ours, theirs, plan, say)
+        sides = [side for side in (ours, theirs) if side]
+        _start_in_turns(sides, plan.rounds, say)
+        _load_in_turns(sides, plan, say)
     return ours, theirs
+
+
+@contextmanager
+def _folder(plan: Plan) -> Iterator[Path]:
+    """Where the data lies: the plan's folder, which is kept, or one for this run alone.
+
+    It is walked through by the account that PostgreSQL runs as when we are root.
+    """
+    if plan.folder:
+        plan.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        yield plan.folder.absolute()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="invokeai-saas-bench-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _start_in_turns(sides: Sequence[Side], rounds: int, say: Say) -> None:
@@ -97,15 +120,16 @@ def _start_in_turns(sides: Sequence[Side], rounds: int, say: Say) -> None:
                 side.starts.append(started.seconds)
 
 
-def _load_in_turns(ours: Side, theirs: Side, plan: Plan, say: Say) -> None:
-    sides = (ours, theirs)
+def _load_in_turns(sides: Sequence[Side], plan: Plan, say: Say) -> None:
+    """Both run all the time, since a loaded process is what is weighed; but only one is under load at a time."""
+    ours = sides[0]
     with ExitStack() as stack:
         processes = [stack.enter_context(running(side.contender)) for side in sides]
         for side, process in zip(sides, processes, strict=True):
             side.idle = process.resident()
             stack.enter_context(processing(side.contender))
         for turn in range(1, plan.rounds + 1):
-            for call in BOTH:
+            for call in plan.calls:
                 say(f"Round {turn} of {plan.rounds}: {call.title}")
                 for side in sides:
                     _load(side, call, plan)

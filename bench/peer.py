@@ -57,10 +57,23 @@ def prepare(folder: Path, library: Library) -> Contender:
     """InvokeAI in multi-user mode with these people's pictures, migrated and ready to start.
 
     Parameters:
-        folder: its root folder; made afresh.
+        folder: its root folder. One that holds the same library is used as it is, any other made afresh.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    stamp = folder / "seeded"
+    fresh = not (stamp.exists() and stamp.read_text() == str(library))
+    if fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    contender = _contender(folder)
+    if fresh:
+        with running(contender):  # the first start migrates; the measured ones do not
+            user_id = _register(contender)
+        _seed(folder / "databases" / "invokeai.db", user_id, library)
+        stamp.write_text(str(library))
+    return contender
+
+
+def _contender(folder: Path) -> Contender:
     port = free_port()
     # JSON is YAML.
     configuration = {
@@ -73,7 +86,7 @@ def prepare(folder: Path, library: Library) -> Contender:
         "max_queue_size": 1_000_000,  # as many as ours may hold during the run
     }
     (folder / "invokeai.yaml").write_text(json.dumps(configuration))
-    contender = Contender(
+    return Contender(
         name="stock InvokeAI",
         command=[str(_PYTHON), "-c", _START, "--root", str(folder)],
         environment=os.environ | {"INVOKEAI_ROOT": str(folder)},
@@ -82,10 +95,6 @@ def prepare(folder: Path, library: Library) -> Contender:
         email=_PERSON["email"],
         password=_PERSON["password"],
     )
-    with running(contender):  # the first start migrates; the measured ones do not
-        user_id = _register(contender)
-    _seed(folder / "databases" / "invokeai.db", user_id, library)
-    return contender
 
 
 def _register(contender: Contender) -> str:

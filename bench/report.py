@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
 
 from rich.table import Table
 
-from bench.calls import BOTH, CONNECTIONS, NAMES_GZIPPED, NAMES_UNCHANGED, Call
+from bench.calls import CONNECTIONS, NAMES_GZIPPED, NAMES_UNCHANGED, Call
 from bench.comparison import Plan, Side
 
-_CROWDED = [call for call in BOTH if call.connections == CONNECTIONS]
-_HEADINGS = ("", "InvokeAI SaaS", "stock InvokeAI", "ours / theirs", "target", "")
+_TARGETS = ("", "InvokeAI SaaS", "stock InvokeAI", "ours / theirs", "target", "")
+_WAITS = (
+    "waits in ms: p50 / p99",
+    "InvokeAI SaaS",
+    "stock InvokeAI",
+    "app/version: ours",
+    "stock InvokeAI's",
+)
+_COLOURS = {"met": "[green]met[/]", "missed": "[red]missed[/]"}
 
 
 @dataclass(frozen=True)
@@ -40,105 +47,119 @@ class Figure:
 
     @property
     def target(self) -> str:
+        """The target in words; empty without one."""
         if self.at_most is not None:
             return f"<= {self.at_most:.2f}"
         return "" if self.at_least is None else f">= {self.at_least:.0f}"
 
     @property
     def verdict(self) -> str:
-        """ "met", "missed", or nothing where there is no target."""
+        """Whether the target is met or missed: missed, too, where we had nothing to measure. Empty without one."""
         if not self.target:
             return ""
-        if self.share is None:
+        share = self.share
+        if share is None:
             return "missed"
-        missed = self.share > self.at_most if self.at_most is not None else self.share < (self.at_least or 0)
-        return "missed" if missed else "met"
+        met = share <= self.at_most if self.at_most is not None else share >= (self.at_least or 0)
+        return "met" if met else "missed"
 
     def cells(self) -> tuple[str, ...]:
         """The line's text, column by column."""
-        return (self.what, *map(_short, (self.ours, self.theirs, self.share)), self.target, self.verdict)
+        return (self.what, *map(short, (self.ours, self.theirs, self.share)), self.target, self.verdict)
 
 
 @dataclass(frozen=True)
 class Report:
-    """A run's figures."""
+    """A run's figures.
+
+    Parameters:
+        targets: the lines that are judged, and those that explain them.
+        waits: how long each call took, and app/version meanwhile.
+    """
 
     title: str
-    figures: Sequence[Figure]
-    torch: tuple[bool, bool]
+    targets: Sequence[tuple[str, ...]]
+    waits: Sequence[tuple[str, ...]]
 
     @property
     def missed(self) -> bool:
         """Whether any target was."""
-        return any(row[-1] == "missed" for row in self.rows())
+        return any(row[-1] == "missed" for row in self.targets)
 
-    def rows(self) -> list[tuple[str, ...]]:
-        ours, theirs = ("yes" if found else "no" for found in self.torch)
-        return [figure.cells() for figure in self.figures] + [
-            ("torch imported", ours, theirs, "", "no", "missed" if self.torch[0] else "met")
-        ]
-
-    def table(self) -> Table:
+    def tables(self) -> Iterator[Table]:
         """For a terminal."""
-        colours = {"met": "[green]met[/]", "missed": "[red]missed[/]", "": ""}
-        table = Table(*_HEADINGS, title=self.title)
-        for row in self.rows():
-            table.add_row(*row[:-1], colours[row[-1]])
-        return table
+        for headings, rows in ((_TARGETS, self.targets), (_WAITS, self.waits)):
+            table = Table(*headings, title=self.title if rows is self.targets else None)
+            for row in rows:
+                table.add_row(*row[:-1], _COLOURS.get(row[-1], row[-1]))
+            yield table
 
     def markdown(self) -> str:
         """For docs/benchmarks.md."""
-        lines = [_HEADINGS, ("---",) * len(_HEADINGS), *self.rows()]
-        return f"{self.title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        return f"{self.title}\n\n{_markdown(_TARGETS, self.targets)}\n{_markdown(_WAITS, self.waits)}"
 
 
-def report(ours: Side, theirs: Side, plan: Plan) -> Report:
-    """Both sides' figures, in the order of docs/benchmarks.md."""
+def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def report(ours: Side, theirs: Side | None, plan: Plan) -> Report:
+    """Both sides' figures. Without the other side, ours are there for information and nothing is judged."""
     library = plan.library
     title = (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}:"
         f" {library.pictures:,} pictures of one person among {library.pictures + library.others:,},"
         f" {library.boards} boards, {CONNECTIONS} connections"
     )
-    figures = [*_process(ours, theirs), *_rates(ours, theirs), *_waits(ours, theirs)]
-    return Report(title, figures, (ours.torch, theirs.torch))
+    rows = [figure.cells() for figure in _figures(ours, theirs, plan.calls)]
+    says = ["-" if side is None else "yes" if side.torch else "no" for side in (ours, theirs)]
+    rows.append(("torch imported", *says, "", "no", "missed" if ours.torch else "met"))
+    if theirs is None:
+        rows = [(*row[:-2], "", "") for row in rows]
+    return Report(title, rows, list(_waits(ours, theirs, plan.calls)))
 
 
-def _process(ours: Side, theirs: Side) -> Iterator[Figure]:
-    yield Figure("start, exec to first 200, s", median(ours.starts), median(theirs.starts), at_most=1 / 4)
-    yield Figure("memory after start, MiB", ours.idle, theirs.idle, at_most=1 / 5)
-    yield Figure("memory after the loads, MiB", ours.loaded, theirs.loaded, at_most=1 / 5)
+def _figures(ours: Side, theirs: Side | None, calls: Sequence[Call]) -> Iterator[Figure]:
+    def both(value: Callable[[Side], float]) -> tuple[float, float | None]:
+        return value(ours), None if theirs is None else value(theirs)
 
-
-def _rates(ours: Side, theirs: Side) -> Iterator[Figure]:
-    for call in BOTH:
-        yield Figure(f"{call.title}, 1/s", ours.rate(call), theirs.rate(call), at_least=call.at_least)
+    yield Figure("start, exec to first 200, s", *both(lambda side: median(side.starts)), at_most=1 / 4)
+    yield Figure("memory after start, MiB", *both(lambda side: side.idle), at_most=1 / 5)
+    yield Figure("memory after the loads, MiB", *both(lambda side: side.loaded), at_most=1 / 5)
+    for call in calls:
+        mine, stock = both(lambda side, call=call: side.rate(call))  # type: ignore[misc]
+        yield Figure(f"{call.title}, 1/s", mine, stock, at_least=call.at_least)
         if call is NAMES_GZIPPED:  # stock InvokeAI answers that question whole, whatever it is asked
             unchanged = ours.rate(NAMES_UNCHANGED) if ours.loads[NAMES_UNCHANGED] else None
-            title = f"{NAMES_UNCHANGED.title}, 1/s"
-            yield Figure(title, unchanged, theirs.rate(call), at_least=NAMES_UNCHANGED.at_least)
-    for call in BOTH:
+            yield Figure(f"{NAMES_UNCHANGED.title}, 1/s", unchanged, stock, at_least=NAMES_UNCHANGED.at_least)
         if call.body is not None:
-            jobs = [median(side.jobs[call]) for side in (ours, theirs)]
-            yield Figure(f"jobs run meanwhile ({call.title}), 1/s", *jobs)
+            run = both(lambda side, call=call: median(side.jobs[call]))  # type: ignore[misc]
+            yield Figure("jobs run meanwhile, 1/s", *run)
+    crowded = [call for call in calls if call.connections == CONNECTIONS]
+    if crowded:
+        waits = both(lambda side: side.version_wait(crowded, 0.99))
+        yield Figure("app/version p99 under all loads, ms", *waits, at_most=1 / 20)
 
 
-def _waits(ours: Side, theirs: Side) -> Iterator[Figure]:
-    def version(what: str, calls: Sequence[Call], at_most: float | None = None) -> Figure:
-        mine, stock = (side.version_wait(calls, 0.99) for side in (ours, theirs))
-        return Figure(f"app/version p99 ({what}), ms", mine, stock, at_most)
+def _waits(ours: Side, theirs: Side | None, calls: Sequence[Call]) -> Iterator[tuple[str, ...]]:
+    def cell(side: Side | None, wait: Callable[[Side, float], float]) -> str:
+        return "-" if side is None else " / ".join(short(wait(side, share)) for share in (0.5, 0.99))
 
-    yield version("all loads", _CROWDED, 1 / 20)
-    for call in _CROWDED:
-        yield version(call.title, [call])
-    for share in (0.5, 0.99):
-        for call in BOTH:
-            waits = [side.wait(call, share) for side in (ours, theirs)]
-            yield Figure(f"{call.title} p{share * 100:.0f}, ms", *waits)
+    for call in calls:
+        cells = [
+            cell(side, wait)
+            for wait in (
+                lambda side, share, call=call: side.wait(call, share),
+                lambda side, share, call=call: side.version_wait([call], share),
+            )
+            for side in (ours, theirs)
+        ]
+        yield (call.title, *cells)
 
 
-def _short(value: float | None) -> str:
-    """Three figures, or all of them before the point."""
+def short(value: float | None) -> str:
+    """Three figures, or all of them before the point; a dash for nothing."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
