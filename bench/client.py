@@ -71,10 +71,11 @@ def run(traffic: Traffic, begin: float, end: float, result: Connection) -> None:
         end: when the last questions are asked. They are waited for, so that a server that needs longer than that for
             an answer is measured too, and nothing of it falls on what is measured next.
     """
-    result.send(uvloop.run(_drive(traffic, begin, end)))
+    result.send(uvloop.run(drive(traffic, begin, end)))
 
 
-async def _drive(traffic: Traffic, begin: float, end: float) -> Answers:
+async def drive(traffic: Traffic, begin: float, end: float) -> Answers:
+    """The same in this process."""
     answers = Answers()
     loop = asyncio.get_running_loop()
     clients: list[_Client] = []
