@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from invokeai_saas.errors import SetupError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the comparison. Returns: the exit code, 1 when a target is missed or nothing could be measured."""
     options = _options(arguments)
+    # TERM ends it like Ctrl-C does, wherever it was started: servers are stopped and folders removed.
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, signal.default_int_handler)
     # Wide enough for the table where the output goes to a file.
     console = Console(width=None if Console().is_terminal else 120)
     busy = ", ".join(f"{load:.1f}" for load in os.getloadavg())
@@ -34,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         result = report(*compare(plan, console.print), plan)
+    except KeyboardInterrupt:
+        return 1
     except (BenchError, SetupError) as error:
         console.print(f"[red]{error}[/]")
         return 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,11 +15,10 @@ from statistics import median
 from bench import peer, service
 from bench.calls import BOTH, NAMES_GZIPPED, NAMES_UNCHANGED, Call
 from bench.client import Traffic
-from bench.contender import HOST, BenchError, Contender, bearer, processing, running
+from bench.contender import HOST, Contender, Running, bearer, processing, running
+from bench.jobs import empty_queue, jobs_run
 from bench.library import Library
 from bench.load import Load, measure, percentile
-
-_EMPTYING = 120.0  # seconds that a queue may take to be emptied
 
 Say = Callable[[str], None]
 
@@ -47,7 +45,15 @@ class Plan:
 
 @dataclass
 class Side:
-    """A contender and what was measured of it: seconds, MiB, loads, and jobs run a second while jobs were queued."""
+    """A contender and what was measured of it.
+
+    Parameters:
+        starts: seconds.
+        idle, loaded: MiB after the start and after all loads.
+        jobs: run a second while jobs were queued.
+        cpu: milliseconds of a core for an answer, by the server's process and by the database beside it; the
+            latter is 0 where the server has its database inside.
+    """
 
     contender: Contender
     starts: list[float] = field(default_factory=list)
@@ -56,6 +62,7 @@ class Side:
     torch: bool = False
     loads: dict[Call, list[Load]] = field(default_factory=lambda: defaultdict(list))
     jobs: dict[Call, list[float]] = field(default_factory=lambda: defaultdict(list))
+    cpu: dict[Call, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
 
     def rate(self, call: Call) -> float:
         """Answers a second, the median of the rounds, so that a burst of other work does not decide."""
@@ -122,41 +129,43 @@ def _start_in_turns(sides: Sequence[Side], rounds: int, say: Say) -> None:
 
 def _load_in_turns(sides: Sequence[Side], plan: Plan, say: Say) -> None:
     """Both run all the time, since a loaded process is what is weighed; but only one is under load at a time."""
-    ours = sides[0]
     with ExitStack() as stack:
-        processes = [stack.enter_context(running(side.contender)) for side in sides]
-        for side, process in zip(sides, processes, strict=True):
+        started = [(side, stack.enter_context(running(side.contender))) for side in sides]
+        for side, process in started:
             side.idle = process.resident()
             stack.enter_context(processing(side.contender))
         for turn in range(1, plan.rounds + 1):
             for call in plan.calls:
                 say(f"Round {turn} of {plan.rounds}: {call.title}")
-                for side in sides:
-                    _load(side, call, plan)
+                for side, process in started:
+                    _load(side, process, call, plan)
                 if call is NAMES_GZIPPED:
-                    _load_unchanged(ours, plan)
-        for side, process in zip(sides, processes, strict=True):
+                    _load_unchanged(*started[0], plan)
+        for side, process in started:
             side.loaded = process.resident()
             side.torch = process.has_torch()
 
 
-def _load(side: Side, call: Call, plan: Plan, validator: str = "") -> None:
+def _load(side: Side, process: Running, call: Call, plan: Plan, validator: str = "") -> None:
     contender = side.contender
     token = contender.log_in()
-    request = call.request(token, validator)
-    load = measure(Traffic(contender.port, request, call.connections, call.statuses), plan.seconds)
+    traffic = Traffic(contender.port, call.request(token, validator), call.connections, call.statuses)
+    before = process.cpu(), contender.database_cpu()
+    load = measure(traffic, plan.seconds)
+    spent = process.cpu() - before[0], contender.database_cpu() - before[1]
     call.require_whole(load.first, plan.library)
     side.loads[call].append(load)
+    side.cpu[call].append((spent[0] * 1000 / load.answered, spent[1] * 1000 / load.answered))
     if call.body is not None:
-        side.jobs[call].append(_jobs_run(contender, token, load))
-        _empty_queue(contender, token)
+        side.jobs[call].append(jobs_run(contender, token, load))
+        empty_queue(contender, token)
 
 
-def _load_unchanged(ours: Side, plan: Plan) -> None:
+def _load_unchanged(ours: Side, process: Running, plan: Plan) -> None:
     """Asks with the validator of the answer before; nothing is measured where there is none."""
     validator = _validator(ours.contender)
     if validator:
-        _load(ours, NAMES_UNCHANGED, plan, validator)
+        _load(ours, process, NAMES_UNCHANGED, plan, validator)
 
 
 def _validator(contender: Contender) -> str:
@@ -169,33 +178,3 @@ def _validator(contender: Contender) -> str:
         return response.getheader("ETag", "")
     finally:
         connection.close()
-
-
-def _queue(contender: Contender, token: str) -> dict[str, int]:
-    answer = contender.call("GET", "/api/v1/queue/default/status", token=token)["queue"]
-    assert isinstance(answer, dict)
-    return answer
-
-
-def _jobs_run(contender: Contender, token: str, load: Load) -> float:
-    """Jobs that the processor ran a second during the load.
-
-    Raises:
-        BenchError: a job that was answered for is not there, or none was run.
-    """
-    queue = _queue(contender, token)
-    if queue["total"] != load.answered:
-        raise BenchError(f"{contender.name} answered {load.answered} times and holds {queue['total']} jobs.")
-    if queue["failed"] or not queue["completed"]:
-        raise BenchError(f"{contender.name}: the processor does not run jobs as it should: {queue}")
-    return queue["completed"] / load.seconds
-
-
-def _empty_queue(contender: Contender, token: str) -> None:
-    """Every load begins with an empty queue."""
-    deadline = time.monotonic() + _EMPTYING
-    while _queue(contender, token)["total"]:
-        if time.monotonic() > deadline:
-            raise BenchError(f"{contender.name}: the queue is not empty after {_EMPTYING:.0f} s.")
-        contender.call("PUT", "/api/v1/queue/default/clear", token=token)
-        time.sleep(0.2)

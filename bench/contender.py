@@ -41,6 +41,7 @@ class Contender:
         log: the file that takes its output.
         email, password: the person whose pictures are read.
         processor: the process that runs jobs; empty where the server does that itself.
+        database: the name of the database's processes, which descend from ours; empty where it is inside the server.
     """
 
     name: str
@@ -51,6 +52,12 @@ class Contender:
     email: str
     password: str
     processor: Sequence[str] = ()
+    database: str = ""
+
+    def database_cpu(self) -> float:
+        """Seconds of a core that the processes of its database, as they are now, have used."""
+        family = psutil.Process().children(recursive=True) if self.database else []
+        return sum(_cpu(member) for member in family if _name(member) == self.database)
 
     def log_in(self) -> str:
         """The person's token, from the log-in that InvokeAI's page uses."""
@@ -95,9 +102,28 @@ class Running:
         family = [self.process, *self.process.children(recursive=True)]
         return sum(member.memory_info().rss for member in family) / 2**20
 
+    def cpu(self) -> float:
+        """Seconds of a core that the process and its descendants have used."""
+        return sum(_cpu(member) for member in [self.process, *self.process.children(recursive=True)])
+
     def has_torch(self) -> bool:
         """Whether torch's native code is mapped into the process: what importing torch cannot avoid."""
         return any("/torch/" in region.path for region in self.process.memory_maps())
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def _cpu(process: psutil.Process) -> float:
+    try:
+        used = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0
+    return float(used.user + used.system)
 
 
 def bearer(token: str) -> dict[str, str]:

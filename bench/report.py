@@ -22,6 +22,7 @@ _WAITS = (
     "app/version: ours",
     "stock InvokeAI's",
 )
+_COSTS = ("a core's time for an answer, ms", "our API", "our database", "stock InvokeAI")
 _COLOURS = {"met": "[green]met[/]", "missed": "[red]missed[/]"}
 
 
@@ -75,11 +76,13 @@ class Report:
     Parameters:
         targets: the lines that are judged, and those that explain them.
         waits: how long each call took, and app/version meanwhile.
+        costs: what each answer cost of a core's time.
     """
 
     title: str
     targets: Sequence[tuple[str, ...]]
     waits: Sequence[tuple[str, ...]]
+    costs: Sequence[tuple[str, ...]]
 
     @property
     def missed(self) -> bool:
@@ -88,7 +91,7 @@ class Report:
 
     def tables(self) -> Iterator[Table]:
         """For a terminal."""
-        for headings, rows in ((_TARGETS, self.targets), (_WAITS, self.waits)):
+        for headings, rows in self._parts():
             table = Table(*headings, title=self.title if rows is self.targets else None)
             for row in rows:
                 table.add_row(*row[:-1], _COLOURS.get(row[-1], row[-1]))
@@ -96,7 +99,12 @@ class Report:
 
     def markdown(self) -> str:
         """For docs/benchmarks.md."""
-        return f"{self.title}\n\n{_markdown(_TARGETS, self.targets)}\n{_markdown(_WAITS, self.waits)}"
+        return "\n".join([f"{self.title}\n", *(_markdown(*part) for part in self._parts())])
+
+    def _parts(self) -> Iterator[tuple[Sequence[str], Sequence[tuple[str, ...]]]]:
+        yield _TARGETS, self.targets
+        yield _WAITS, self.waits
+        yield _COSTS, self.costs
 
 
 def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -117,7 +125,7 @@ def report(ours: Side, theirs: Side | None, plan: Plan) -> Report:
     rows.append(("torch imported", *says, "", "no", "missed" if ours.torch else "met"))
     if theirs is None:
         rows = [(*row[:-2], "", "") for row in rows]
-    return Report(title, rows, list(_waits(ours, theirs, plan.calls)))
+    return Report(title, rows, list(_waits(ours, theirs, plan.calls)), list(_costs(ours, theirs, plan.calls)))
 
 
 def _figures(ours: Side, theirs: Side | None, calls: Sequence[Call]) -> Iterator[Figure]:
@@ -156,6 +164,14 @@ def _waits(ours: Side, theirs: Side | None, calls: Sequence[Call]) -> Iterator[t
             for side in (ours, theirs)
         ]
         yield (call.title, *cells)
+
+
+def _costs(ours: Side, theirs: Side | None, calls: Sequence[Call]) -> Iterator[tuple[str, ...]]:
+    def part(side: Side | None, call: Call, which: int) -> str:
+        return "-" if side is None else short(median(spent[which] for spent in side.cpu[call]))
+
+    for call in calls:
+        yield (call.title, part(ours, call, 0), part(ours, call, 1), part(theirs, call, 0))
 
 
 def short(value: float | None) -> str:

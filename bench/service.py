@@ -89,6 +89,7 @@ def _contender(folder: Path, environment: Mapping[str, str], port: int) -> Conte
         email=_PERSON["email"],
         password=_PERSON["password"],
         processor=[*command, "worker", "--engine", "mock"],
+        database="postgres",
     )
 
 

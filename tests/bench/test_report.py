@@ -20,12 +20,12 @@ from bench.report import Figure, Report
 )
 def test_verdicts(figure: Figure, verdict: str) -> None:
     assert figure.verdict == verdict
-    assert Report("A run", [figure.cells()], []).missed == (verdict == "missed")
+    assert Report("A run", [figure.cells()], [], []).missed == (verdict == "missed")
 
 
 def test_markdown() -> None:
     report = Report(
-        "A run", [Figure("rate, 1/s", 1234, 10, at_least=30).cells()], [("call", "1", "2", "3", "4")]
+        "A run", [Figure("rate, 1/s", 1234, 10, at_least=30).cells()], [("call", "1", "2", "3", "4")], []
     )
     lines = report.markdown().splitlines()
     assert lines[0] == "A run"
