@@ -127,12 +127,13 @@ class _Client(asyncio.Protocol):
         # A parser an answer: which one sees the body is decided by the methods it finds.
         listener = _Listener() if self._answers.answered else _BodyListener()
         self._listener: _Listener = listener
+        self._received = 0
         self._parser = httptools.HttpResponseParser(listener)
         self._due = time.monotonic() if due is None else due
         self._transport.write(self._traffic.request)
 
     def data_received(self, data: bytes) -> None:
-        self._answers.received += len(data)
+        self._received += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
@@ -153,8 +154,9 @@ class _Client(asyncio.Protocol):
         answers, status = self._answers, self._parser.get_status_code()
         if isinstance(self._listener, _BodyListener) and not answers.answered:
             answers.first = b"".join(self._listener.parts)
-            answers.first_received = answers.received
+            answers.first_received = self._received
         answers.answered += 1
+        answers.received += self._received
         if status not in self._traffic.statuses:
             self._fail(f"status {status}")
             return

@@ -136,9 +136,10 @@ def _load_in_turns(sides: Sequence[Side], plan: Plan, say: Say) -> None:
             stack.enter_context(processing(side.contender))
         for turn in range(1, plan.rounds + 1):
             for call in plan.calls:
-                say(f"Round {turn} of {plan.rounds}: {call.title}")
                 for side, process in started:
                     _load(side, process, call, plan)
+                rates = ", ".join(f"{side.contender.name} {side.loads[call][-1].rate:.3g}" for side in sides)
+                say(f"Round {turn} of {plan.rounds}: {call.title}, 1/s: {rates}")
                 if call is NAMES_GZIPPED:
                     _load_unchanged(*started[0], plan)
         for side, process in started:

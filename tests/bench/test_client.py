@@ -70,6 +70,7 @@ async def test_an_answer_in_pieces_is_one() -> None:
     answers = await _drive(reply)
     assert not answers.problem
     assert answers.first == b"hello"
+    assert answers.first_received == len(CHUNKED)  # of this connection, though others' pieces come in between
     assert answers.received == answers.answered * len(CHUNKED)
 
 
