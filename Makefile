@@ -43,8 +43,8 @@ format: dev
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-bench: dev ## side by side with stock InvokeAI
-	$(PY) -m bench
+bench: dev ## side by side with stock InvokeAI (BENCH=--quick: minutes, a tenth of the pictures)
+	$(PY) -m bench $(BENCH)
 
 doctor: install ## what is wrong on this machine, and what to do
 	@$(PY) -m invokeai_saas doctor
