@@ -106,3 +106,9 @@ async def delete_model(db: WriteSession, key: str) -> Deleted | None:
     if row is None:
         return None
     return Deleted([str(file["key"]) for file in row[0]] + ([row[1]] if row[1] else []))
+
+
+async def own_bytes(db: ReadSession | WriteSession) -> int:
+    """Files of the person's own models, in bytes. Shared ones have no owner."""
+    total = func.coalesce(func.sum(Model.file_size), 0)
+    return int((await db.execute(select(total).where(Model.user_id.is_not(None)))).scalar_one())

@@ -52,6 +52,11 @@ async def first_main_model(db: ReadSession) -> Model | None:
     return await repository.first_model(db, ModelFilter(type="main"))
 
 
+async def own_bytes(db: ReadSession | WriteSession) -> int:
+    """What the person's own models take of their storage."""
+    return await repository.own_bytes(db)
+
+
 def family(model: Model) -> str:
     """What a plan must include for a model: sd, flux, or custom (a person's own, and every other kind)."""
     if model.user_id is not None:

@@ -14,8 +14,14 @@ from invokeai_saas.billing import service as billing
 from invokeai_saas.catalog import service as catalog
 from invokeai_saas.credits.estimate import Work, estimate_credits
 from invokeai_saas.db.session import ReadSession, WriteSession
-from invokeai_saas.errors import Conflict, InsufficientCredits, InvalidInput, NotFound, NotInPlan
-from invokeai_saas.gallery import quota
+from invokeai_saas.errors import (
+    Conflict,
+    InsufficientCredits,
+    InvalidInput,
+    NotFound,
+    NotInPlan,
+    StorageQuotaExceeded,
+)
 from invokeai_saas.queue import repository
 from invokeai_saas.queue.batches import (
     Batch,
@@ -72,16 +78,12 @@ async def enqueue(shared: Services, db: WriteSession, request: EnqueueRequest) -
         )
     checker.check_values(graph, batch)
     _check_size(batch, requested, settings.max_batch_bytes)
-    keys = await _require_models(db, graph)
+    keys, families = await _require_models(db, graph)
     batch_id = parse_batch_id(batch.batch_id) or uuid4()
-    if await repository.find_batch(db, batch_id):
-        raise InvalidInput(
-            ("batch", "batch_id"), "You have a batch with this id already.", code="batch_exists"
-        )
     jobs = _jobs(graph, batch, keys)
     priority = 0
     if jobs:
-        priority = await _place(shared, db, batch_id, graph.json, batch, request.prepend, jobs)
+        priority = await _place(shared, db, batch_id, graph.json, batch, request.prepend, jobs, families)
         _announce_batch(shared, db, batch_id, batch.origin, len(jobs), requested, priority)
     return EnqueueResult(
         queue_id=QUEUE_ID,
@@ -108,8 +110,11 @@ def _check_size(batch: Batch, requested: int, limit: int) -> None:
         )
 
 
-async def _require_models(db: WriteSession, graph: CheckedGraph) -> list[str]:
+async def _require_models(db: WriteSession, graph: CheckedGraph) -> tuple[list[str], set[str]]:
+    """(keys of the models that a graph names, their families). Whether the plan has them is for the queue to say."""
     named = model_keys(graph)
+    if not named:
+        return [], set()
     visible = await catalog.visible_models(db, list(named))
     for key, (node_id, field) in named.items():
         if key not in visible:
@@ -118,8 +123,7 @@ async def _require_models(db: WriteSession, graph: CheckedGraph) -> list[str]:
                 "This model does not exist. Choose another one.",
                 code="model_not_found",
             )
-    await billing.require_model_access(db, {catalog.family(model) for model in visible.values()})
-    return sorted(named)
+    return sorted(named), {catalog.family(model) for model in visible.values()}
 
 
 def _new_job(
@@ -155,30 +159,37 @@ async def _place(
     batch: Batch | BatchRow,
     prepend: bool,
     jobs: Sequence[dict[str, Any]],
+    families: set[str],
 ) -> int:
     """Reserves and inserts; answers the priority. The doorbell rings after the commit."""
-    # A settlement keeps what its job has made, however much: so a job begins only where there is room.
-    await quota.require_room(db)
     try:
         placed = await repository.enqueue(
             db, batch_id, graph, batch.workflow, batch.origin, batch.destination, prepend, jobs,
-            shared.settings.max_pending_jobs,
+            shared.settings.max_pending_jobs, sorted(families),
         )  # fmt: skip
     except DBAPIError as error:
-        raise _refusal(error) from error
+        raise await _refusal(shared, error) from error
     db.after_commit(lambda: shared.doorbell.ring(placed.tier, len(jobs)))
     return placed.priority
 
 
-def _refusal(error: DBAPIError) -> Exception:
+async def _refusal(shared: Services, error: DBAPIError) -> Exception:
     """Our own SQLSTATEs as our own errors; any other error as it is."""
     cause = getattr(error.orig, "__cause__", None) or error.orig
     code = str(getattr(cause, "sqlstate", ""))
-    detail: dict[str, int] = (
+    if getattr(cause, "constraint_name", None) == "pk_job_batches":
+        return InvalidInput(
+            ("batch", "batch_id"), "You have a batch with this id already.", code="batch_exists"
+        )
+    detail: dict[str, Any] = (
         json.loads(getattr(cause, "detail", None) or "{}") if code.startswith("SC") else {}
     )
     if code == "SC402":
         return InsufficientCredits(detail.get("needed", 0), detail.get("available", 0))
+    if code == "SC507":
+        return StorageQuotaExceeded(detail["used"], detail["limit"])
+    if detail.get("families"):
+        return await billing.without_models(shared.database, detail["families"][0])
     if code in ("SC403", "SC404"):
         return NotInPlan("generation", [], billing.PLAN_ENDED)
     if code == "SC429":
@@ -310,12 +321,12 @@ async def retry(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> 
     """Queues failed and cancelled jobs anew, as new jobs with reservations of their own."""
     rows = [r for r in await repository.items(db, ids=item_ids) if r.job.status in ("failed", "canceled")]
     batches = await repository.batches(db, [row.job.batch_id for row in rows])
-    await _still_there(db, {key for row in rows for key in row.job.model_keys})
+    families = await _still_there(db, {key for row in rows for key in row.job.model_keys})
     for row in rows:
         batch = batches[row.job.batch_id]
         nodes = apply_values(batch.graph, row.job.field_values)["nodes"].values()
         job = _new_job(describe(nodes), row.job.model_keys, row.job.field_values or [], row.job.item_id)
-        await _place(shared, db, uuid4(), batch.graph, batch, False, [job])
+        await _place(shared, db, uuid4(), batch.graph, batch, False, [job], families)
     retried = [row.job.item_id for row in rows]
     person = str(db.user_id)
     payload = {
@@ -329,12 +340,14 @@ async def retry(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> 
     return retried
 
 
-async def _still_there(db: WriteSession, keys: set[str]) -> None:
-    """Raises InvalidInput when a model that jobs name has gone since."""
+async def _still_there(db: WriteSession, keys: set[str]) -> set[str]:
+    """Families of the models that jobs name. Raises InvalidInput when one has gone since."""
+    if not keys:
+        return set()
     visible = await catalog.visible_models(db, sorted(keys))
     if keys - visible.keys():
         raise InvalidInput((), "A model of these jobs is not offered any more.", code="model_not_found")
-    await billing.require_model_access(db, {catalog.family(model) for model in visible.values()})
+    return {catalog.family(model) for model in visible.values()}
 
 
 async def _whole(db: ReadSession | WriteSession, rows: Sequence[repository.ItemRow]) -> list[Item]:
