@@ -10,6 +10,7 @@ from pathlib import Path
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from invokeai_saas.catalog.nodes import NodeCatalog
+from invokeai_saas.db.freshness import Freshness
 from invokeai_saas.db.session import Database, open_database
 from invokeai_saas.errors import SetupError
 from invokeai_saas.identity.service import Identity
@@ -88,8 +89,8 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
         SetupError: see check_settings.
     """
     check_settings(settings)
-    database = open_database(settings)
     redis = open_redis(settings)
+    database = open_database(settings, Freshness(redis))
     nodes = NodeCatalog(settings.node_schemas)
     try:
         yield Services(
