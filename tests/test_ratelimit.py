@@ -113,7 +113,7 @@ async def test_a_batch_is_told_after_a_second(addresses: Addresses, who: str) ->
     async with _redis(addresses.redis_url) as redis:
         limiter = RateLimiter(redis)
         assert await _calls(limiter, who, 5, limit=1000) == [True] * 5
-        assert int(await redis.get(f"ratelimit:{who}:thing")) == 1
+        assert await redis.get(f"ratelimit:{who}:thing") == b"1"
         await asyncio.sleep(1.1)
         assert await _calls(limiter, who, 1, limit=1000) == [True]
-        assert int(await redis.get(f"ratelimit:{who}:thing")) == 6
+        assert await redis.get(f"ratelimit:{who}:thing") == b"6"

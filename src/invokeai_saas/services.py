@@ -10,9 +10,11 @@ from pathlib import Path
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from invokeai_saas.catalog.nodes import NodeCatalog
+from invokeai_saas.db.direct import DirectReads
 from invokeai_saas.db.freshness import Freshness
 from invokeai_saas.db.session import Database, open_database
 from invokeai_saas.errors import SetupError
+from invokeai_saas.gallery.lists import GalleryLists
 from invokeai_saas.identity.service import Identity
 from invokeai_saas.identity.tokens import LocalIssuer
 from invokeai_saas.queue.doorbell import Doorbell
@@ -35,6 +37,7 @@ class Services:
     limiter: RateLimiter
     objects: ObjectStore
     media: MediaSigner
+    gallery: GalleryLists
     nodes: NodeCatalog
     node_types: NodeTypes
     doorbell: Doorbell
@@ -90,8 +93,12 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
     """
     check_settings(settings)
     redis = open_redis(settings)
-    database = open_database(settings, Freshness(redis))
+    freshness = Freshness(redis) if settings.reader_apart else None
+    database = open_database(settings, freshness)
     nodes = NodeCatalog(settings.node_schemas)
+    media = _media_signer(settings)
+    reads = DirectReads(settings, freshness)
+    await reads.open()
     try:
         yield Services(
             settings=settings,
@@ -100,7 +107,8 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
             identity=Identity(database, local_issuer(settings), settings, publisher.end_sessions),
             limiter=RateLimiter(redis),
             objects=open_object_store(settings),
-            media=_media_signer(settings),
+            media=media,
+            gallery=GalleryLists(reads, media),
             nodes=nodes,
             node_types=NodeTypes(nodes),
             doorbell=Doorbell(redis),
@@ -108,4 +116,5 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
         )
     finally:
         await redis.aclose()
+        await reads.close()
         await database.close()

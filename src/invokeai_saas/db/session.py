@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from asyncpg import PostgresError  # type: ignore[import-untyped]
+from asyncpg import InterfaceError, PostgresError  # type: ignore[import-untyped]
 from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
@@ -123,11 +123,23 @@ async def _after_commit(actions: list[tuple[AfterCommit, float]]) -> None:
 
 @asynccontextmanager
 async def _transaction(session: AsyncSession) -> AsyncIterator[None]:
-    """A transaction whose errors leave as errors of the service where `translated` knows them."""
+    async with errors_translated(), session.begin():
+        yield
+
+
+@asynccontextmanager
+async def errors_translated() -> AsyncIterator[None]:
+    """The database's errors leave as errors of the service where `translated` knows them."""
     try:
-        async with session.begin():
-            yield
-    except (exc.SQLAlchemyError, PostgresError, ConnectionError, TimeoutError, socket.gaierror) as error:
+        yield
+    except (
+        exc.SQLAlchemyError,
+        PostgresError,
+        InterfaceError,
+        ConnectionError,
+        TimeoutError,
+        socket.gaierror,
+    ) as error:
         known = translated(error)
         if known is None:
             raise
@@ -141,7 +153,7 @@ def translated(error: Exception) -> ServiceError | None:
 
     Errors while connecting come as asyncpg's own, later ones wrapped by SQLAlchemy; both carry a SQLSTATE.
     """
-    if isinstance(error, (ConnectionError, TimeoutError, socket.gaierror)):
+    if isinstance(error, (ConnectionError, TimeoutError, socket.gaierror, InterfaceError)):
         return Unavailable("The database cannot be reached right now. Please try again.")
     if isinstance(error, exc.TimeoutError):
         return Unavailable("Too many requests are waiting for the database. Please try again.")
@@ -186,8 +198,10 @@ def open_database(settings: Settings, freshness: Freshness | None = None) -> Dat
     api = settings.database_url.get_secret_value()
     reader = settings.database_reader_url.get_secret_value() if settings.database_reader_url else api
     return Database(
-        writer=engine(api, settings.writer_pool_size, settings.writer_pool_overflow),
-        reader=engine(reader, settings.reader_pool_size, settings.reader_pool_overflow),
+        # With a reader apart its overflow are the fresh reads of `db.direct`.
+        writer=engine(api, settings.writer_pool_size, 0 if freshness else settings.writer_pool_overflow),
+        # Its overflow are the connections of `db.direct`.
+        reader=engine(reader, settings.reader_pool_size, 0),
         auth=engine(settings.database_auth_url.get_secret_value(), 5, 5),
-        freshness=freshness if reader != api else None,
+        freshness=freshness,
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from invokeai_saas.gallery import service
-from invokeai_saas.gallery.answers import as_json, json_bytes
-from invokeai_saas.gallery.repository import Wanted
+from invokeai_saas.gallery.answers import as_json, json_bytes, not_modified
 from invokeai_saas.gallery.schemas import (
     MAX_PAGE,
     DeletedImages,
@@ -24,7 +24,9 @@ from invokeai_saas.gallery.schemas import (
     UnstarredImages,
     WorkflowAndGraph,
 )
-from invokeai_saas.identity.access import MediaCaller, Reader, Shared, Writer
+from invokeai_saas.gallery.wanted import Wanted
+from invokeai_saas.identity.access import Caller, MediaCaller, Reader, Shared, Writer
+from invokeai_saas.negotiation import is_fresh
 from invokeai_saas.storage.answers import stored_file
 
 router = APIRouter(prefix="/api/v1/images", tags=["images"])
@@ -45,17 +47,22 @@ class PagedImages(ImageSelection):
 
 
 @router.get("/", response_model=Page[ImageDTO])
-async def list_images(asked: Annotated[PagedImages, Query()], session: Reader, shared: Shared) -> Response:
-    wanted = await service.resolve(session, asked, asked.image_origin)
-    total, rows = await service.page(session, wanted, asked.offset, asked.limit)
-    items = [service.dto_fields(row, shared.media) for row in rows]
-    return as_json({"limit": asked.limit, "offset": asked.offset, "total": total, "items": items})
+async def list_images(
+    asked: Annotated[PagedImages, Query()], request: Request, person: Caller, shared: Shared
+) -> Response:
+    wanted = service.wanted(asked, asked.image_origin)
+    return await json_bytes(
+        request, await shared.gallery.images(person.user_id, wanted, asked.offset, asked.limit)
+    )
 
 
 @router.get("/names", response_model=ImageNames)
-async def image_names(asked: Annotated[ImageSelection, Query()], session: Reader) -> Response:
-    wanted = await service.resolve(session, asked, asked.image_origin)
-    return json_bytes(await service.names_json(session, wanted, "image_names"))
+async def image_names(
+    asked: Annotated[ImageSelection, Query()], request: Request, person: Caller, shared: Shared
+) -> Response:
+    wanted = service.wanted(asked, asked.image_origin)
+    etag, body = await shared.gallery.names(person.user_id, wanted, "image_names", partial(is_fresh, request))
+    return not_modified(etag) if body is None else await json_bytes(request, body, etag)
 
 
 @router.post("/images_by_names", response_model=list[ImageDTO])

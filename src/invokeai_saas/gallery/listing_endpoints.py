@@ -6,12 +6,13 @@ Its gallery mixes pictures and videos in one order; there are no videos yet, so 
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from invokeai_saas.gallery import service
-from invokeai_saas.gallery.answers import as_json, json_bytes
+from invokeai_saas.gallery.answers import as_json, json_bytes, not_modified
 from invokeai_saas.gallery.schemas import (
     MAX_PAGE,
     GalleryItem,
@@ -24,7 +25,11 @@ from invokeai_saas.gallery.schemas import (
     VideoNames,
     VirtualBoard,
 )
-from invokeai_saas.identity.access import Reader, Shared, caller
+from invokeai_saas.gallery.wanted import Wanted
+from invokeai_saas.identity.access import Caller, Reader, Shared, caller
+from invokeai_saas.identity.service import Person
+from invokeai_saas.negotiation import is_fresh
+from invokeai_saas.services import Services
 
 router = APIRouter(prefix="/api/v1")
 
@@ -41,24 +46,39 @@ class PagedItems(ItemSelection):
 
 
 @router.get("/gallery/item_names", tags=["gallery"], response_model=ItemNames)
-async def item_names(asked: Annotated[ItemSelection, Query()], session: Reader) -> Response:
+async def item_names(
+    asked: Annotated[ItemSelection, Query()], request: Request, person: Caller, shared: Shared
+) -> Response:
     """All the names, in order: the page keeps them and asks for the details of what is in view."""
-    wanted = await service.resolve(session, asked, asked.origin)
-    return json_bytes(await service.names_json(session, wanted, "item_names"))
+    wanted = service.wanted(asked, asked.origin, kind=None)
+    return await _names(request, person, shared, wanted, "item_names")
 
 
 @router.get("/gallery/items/names", tags=["gallery"], response_model=ItemRefs)
-async def item_refs(asked: Annotated[ItemSelection, Query()], session: Reader) -> Response:
-    wanted = await service.resolve(session, asked, asked.origin)
-    return json_bytes(await service.names_json(session, wanted, "items", refs=True))
+async def item_refs(
+    asked: Annotated[ItemSelection, Query()], request: Request, person: Caller, shared: Shared
+) -> Response:
+    wanted = service.wanted(asked, asked.origin, kind=None)
+    return await _names(request, person, shared, wanted, "items", refs=True)
+
+
+async def _names(
+    request: Request, person: Person, shared: Services, wanted: Wanted, name: str, *, refs: bool = False
+) -> Response:
+    etag, body = await shared.gallery.names(
+        person.user_id, wanted, name, partial(is_fresh, request), refs=refs
+    )
+    return not_modified(etag) if body is None else await json_bytes(request, body, etag)
 
 
 @router.get("/gallery/items/", tags=["gallery"], response_model=Page[GalleryItem])
-async def items(asked: Annotated[PagedItems, Query()], session: Reader, shared: Shared) -> Response:
-    wanted = await service.resolve(session, asked, asked.origin)
-    total, rows = await service.page(session, wanted, asked.offset, asked.limit)
-    found = [service.item_fields(row, shared.media) for row in rows]
-    return as_json({"limit": asked.limit, "offset": asked.offset, "total": total, "items": found})
+async def items(
+    asked: Annotated[PagedItems, Query()], request: Request, person: Caller, shared: Shared
+) -> Response:
+    wanted = service.wanted(asked, asked.origin, kind=None)
+    return await json_bytes(
+        request, await shared.gallery.items(person.user_id, wanted, asked.offset, asked.limit)
+    )
 
 
 @router.get("/videos/", tags=["videos"], dependencies=[Depends(caller)])
@@ -87,12 +107,15 @@ def _of_day(day: date, asked: Selection) -> Selection:
 
 
 @router.get("/virtual_boards/by_date/{date}/image_names", tags=["virtual_boards"], response_model=ImageNames)
-async def image_names_of_day(date: date, asked: Annotated[Selection, Query()], session: Reader) -> Response:
-    wanted = await service.resolve(session, _of_day(date, asked))
-    return json_bytes(await service.names_json(session, wanted, "image_names"))
+async def image_names_of_day(
+    date: date, asked: Annotated[Selection, Query()], request: Request, person: Caller, shared: Shared
+) -> Response:
+    return await _names(request, person, shared, service.wanted(_of_day(date, asked)), "image_names")
 
 
 @router.get("/virtual_boards/by_date/{date}/item_names", tags=["virtual_boards"], response_model=ItemRefs)
-async def item_refs_of_day(date: date, asked: Annotated[Selection, Query()], session: Reader) -> Response:
-    wanted = await service.resolve(session, _of_day(date, asked))
-    return json_bytes(await service.names_json(session, wanted, "items", refs=True))
+async def item_refs_of_day(
+    date: date, asked: Annotated[Selection, Query()], request: Request, person: Caller, shared: Shared
+) -> Response:
+    wanted = service.wanted(_of_day(date, asked), kind=None)
+    return await _names(request, person, shared, wanted, "items", refs=True)

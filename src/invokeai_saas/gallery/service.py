@@ -11,17 +11,19 @@ import orjson
 from invokeai_saas.db.session import ReadSession, WriteSession
 from invokeai_saas.errors import NotFound
 from invokeai_saas.gallery import boards_repository, repository
-from invokeai_saas.gallery.repository import RemovedImage, Session, Uncategorised, Wanted
+from invokeai_saas.gallery.repository import RemovedImage, Session
 from invokeai_saas.gallery.schemas import (
     DeletedImages,
     ImageChanges,
     ImageUrls,
+    Kind,
     Origin,
     Selection,
     StarredImages,
     UnstarredImages,
     WorkflowAndGraph,
 )
+from invokeai_saas.gallery.wanted import Uncategorised, Wanted
 from invokeai_saas.storage.media import MediaSigner
 from invokeai_saas.storage.objects import ObjectStore
 
@@ -60,7 +62,7 @@ def item_fields(row: Row, signer: MediaSigner) -> dict[str, Any]:
     """A picture as InvokeAI's GalleryItem, which may also be a video."""
     copied = ("width", "height", "starred", "is_intermediate", "created_at")
     return {name: row[name] for name in copied} | {
-        "kind": "image",
+        "kind": row["kind"],
         "name": row["image_name"],
         "full_url": signer.path(row["s3_key"]),
         "thumbnail_url": signer.path(row["s3_thumbnail_key"]),
@@ -92,37 +94,36 @@ async def board_filter(session: Session, board_id: str | None) -> UUID | Uncateg
 
 async def require_board_id(session: Session, board_id: str) -> UUID:
     """Raises NotFound for anything that is no board of the person's, ids that can't be one included."""
-    try:
-        wanted = UUID(board_id)
-    except ValueError as error:
-        raise NotFound("This board") from error
+    wanted = _board_uuid(board_id)
     if not await boards_repository.is_there(session, wanted):
         raise NotFound("This board")
     return wanted
 
 
-async def resolve(session: Session, selection: Selection, origin: Origin | None = None) -> Wanted:
-    """The pictures that a request's parameters select. Raises NotFound for an unknown board."""
+def _board_uuid(board_id: str) -> UUID:
+    try:
+        return UUID(board_id)
+    except ValueError as error:
+        raise NotFound("This board") from error
+
+
+def wanted(selection: Selection, origin: Origin | None = None, *, kind: Kind | None = "image") -> Wanted:
+    """The pictures that a request's parameters select. Parameters: kind: None for videos as well.
+
+    Raises NotFound for an id that can't be a board's; whether the person has the board is for the list to see.
+    """
+    board = selection.board_id
     return Wanted(
+        kind=kind,
         origin=origin,
         categories=selection.categories,
         is_intermediate=selection.is_intermediate,
-        board_id=await board_filter(session, selection.board_id),
+        board_id=None if board is None else "none" if board == NO_BOARD else _board_uuid(board),
         order_dir=selection.order_dir,
         starred_first=selection.starred_first,
         search_term=selection.search_term,
         created_date=selection.created_date,
     )
-
-
-async def names_json(session: Session, wanted: Wanted, key: str, *, refs: bool = False) -> bytes:
-    """The names of the pictures wanted, as the bytes of the answer; see the repository."""
-    return await repository.names_json(session, wanted, key, refs=refs)
-
-
-async def page(session: Session, wanted: Wanted, offset: int, limit: int) -> tuple[int, Sequence[Row]]:
-    """(how many there are in all, rows of one page)."""
-    return await repository.page(session, wanted, offset, limit)
 
 
 async def require(session: Session, name: str) -> Row:
