@@ -368,3 +368,12 @@ async def test_enqueues_are_limited_per_minute(settings: Settings, database: Tes
         answers = [await ada.post(f"{QUEUE}/enqueue_batch", json=batch_body()) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         assert int(answers[2].headers["retry-after"]) > 0
+
+
+async def test_all_except_the_current_are_those_that_wait(api: RunningApi) -> None:
+    ada = await api.person("ada@example.com")
+    ended = (await _enqueue(ada))["item_ids"]
+    await ada.put(f"{QUEUE}/i/{ended[0]}/cancel")
+    await _enqueue(ada, data=seeds(1, 2))
+    assert (await ada.put(f"{QUEUE}/delete_all_except_current")).json() == {"deleted": 2}
+    assert (await ada.get(f"{QUEUE}/item_ids")).json()["item_ids"] == ended

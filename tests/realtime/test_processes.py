@@ -133,7 +133,8 @@ async def test_polling_needs_a_balancer_that_keeps_a_client_with_its_process(two
 
 @pytest.mark.timeout(600)
 async def test_a_swarm_of_sockets_hears_its_own_peoples_events_and_no_others(two: Two) -> None:
-    count, people = int(os.environ.get("SWARM_SOCKETS", "100")), 10
+    count = int(os.environ.get("SWARM_SOCKETS", "100"))
+    people = count // 10
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         subjects = [await enter(sign_up(two.url, _address("ada"))) for number in range(people)]
