@@ -366,11 +366,16 @@ def workflow_callbacks(client: InvokeAIClient) -> dict[str, bool]:
 @example
 def events_without_a_token(client: InvokeAIClient) -> str:
     """The library's own `connect_socketio`, which sends none."""
-    try:
-        asyncio.run(client.connect_socketio())
-    except RuntimeError:
-        return "refused"
-    return "connected"
+
+    async def run() -> str:
+        try:
+            await client.connect_socketio()
+        except RuntimeError:
+            return "refused"
+        await client.disconnect_socketio()
+        return "connected"
+
+    return asyncio.run(run())
 
 
 @example
