@@ -97,11 +97,15 @@ def _contender(folder: Path) -> Contender:
     )
 
 
+def admin_token(contender: Contender) -> str:
+    """The administrator's token, for what a person may not: installing models."""
+    admin = {"email": _ADMIN["email"], "password": _ADMIN["password"]}
+    return str(contender.call("POST", "/api/v1/auth/login", admin)["token"])
+
+
 def _register(contender: Contender) -> str:
     contender.call("POST", "/api/v1/auth/setup", _ADMIN)
-    admin = {"email": _ADMIN["email"], "password": _ADMIN["password"]}
-    token = str(contender.call("POST", "/api/v1/auth/login", admin)["token"])
-    return str(contender.call("POST", "/api/v1/auth/users", _PERSON, token)["user_id"])
+    return str(contender.call("POST", "/api/v1/auth/users", _PERSON, admin_token(contender))["user_id"])
 
 
 def _seed(database: Path, user_id: str, library: Library) -> None:

@@ -101,6 +101,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             finally:
                 watching.cancel()
                 await asyncio.wait([watching])
+                await sockets.manager.close()
 
     app = FastAPI(
         title="InvokeAI SaaS",

@@ -12,6 +12,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from invokeai_saas.catalog.changes import ModelRecords
 from invokeai_saas.catalog.nodes import NodeCatalog
 from invokeai_saas.db.direct import DirectReads
+from invokeai_saas.db.freshness import Freshness
 from invokeai_saas.db.session import Database, open_database
 from invokeai_saas.errors import SetupError
 from invokeai_saas.gallery.downloads.runner import DownloadRunner
@@ -100,13 +101,14 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
         SetupError: see check_settings.
     """
     check_settings(settings)
-    database = open_database(settings)
     redis = open_redis(settings)
+    freshness = Freshness(redis) if settings.reader_apart else None
+    database = open_database(settings, freshness)
     nodes = NodeCatalog(settings.node_schemas)
     media = _media_signer(settings)
     objects = open_object_store(settings)
     downloads = DownloadRunner(settings, database, objects, publisher)
-    reads = DirectReads(settings)
+    reads = DirectReads(settings, freshness)
     await reads.open()
     try:
         yield Services(

@@ -137,6 +137,11 @@ class Settings(BaseSettings):
     library_dir: Path = _installed("library")  # workflows, presets and prompts that InvokeAI ships
 
     @property
+    def reader_apart(self) -> bool:
+        """Whether there is a reader that may lag behind the writer."""
+        return self.database_reader_url not in (None, self.database_url)
+
+    @property
     def secure_cookies(self) -> bool:
         """Whether browsers reach us by https."""
         return self.public_url.startswith("https://")

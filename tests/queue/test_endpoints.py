@@ -424,3 +424,12 @@ async def test_without_room_for_pictures_nothing_is_queued(api: RunningApi, data
     assert (refused.status_code, refused.json()["used"]) == (507, limit)
     await _enqueue(bob)
     assert violations(database) == {}
+
+
+async def test_all_except_the_current_are_those_that_wait(api: RunningApi) -> None:
+    ada = await api.person("ada@example.com")
+    ended = (await _enqueue(ada))["item_ids"]
+    await ada.put(f"{QUEUE}/i/{ended[0]}/cancel")
+    await _enqueue(ada, data=seeds(1, 2))
+    assert (await ada.put(f"{QUEUE}/delete_all_except_current")).json() == {"deleted": 2}
+    assert (await ada.get(f"{QUEUE}/item_ids")).json()["item_ids"] == ended

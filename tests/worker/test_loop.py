@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 import threading
@@ -19,13 +18,13 @@ from psycopg.types.json import Jsonb
 from invokeai_saas.settings import Settings
 from invokeai_saas.storage.objects import open_object_store
 from invokeai_saas.worker.contract import ClaimedJob, JobContext, Outcome
-from invokeai_saas.worker.loop import Worker
 from invokeai_saas.worker.mock import MockEngine
 from tests.apps import RunningApi, Subject
 from tests.graphs import add_model, batch_body, picture_graph, seeds
 from tests.money import violations
 from tests.servers import TestDatabase
 from tests.waiting import eventually
+from tests.workers import working
 
 QUEUE = "/api/v1/queue/default"
 
@@ -33,21 +32,6 @@ QUEUE = "/api/v1/queue/default"
 @pytest.fixture(autouse=True)
 def model(database: TestDatabase) -> dict[str, Any]:
     return add_model(database)
-
-
-@asynccontextmanager
-async def working(settings: Settings, engine: Any = None, **changes: Any) -> AsyncIterator[Worker]:
-    """A worker in a thread. Its own `run` sets signal handlers, which only a main thread may."""
-    fast = settings.model_copy(update={"heartbeat_seconds": 0.1, "mock_step_seconds": 0.01, **changes})
-    worker = Worker(fast, engine or MockEngine(fast.mock_step_seconds))
-    thread = threading.Thread(target=worker.run_until_drained, daemon=True)
-    thread.start()
-    try:
-        yield worker
-    finally:
-        worker.drain()
-        await asyncio.to_thread(thread.join, 20)
-        assert not thread.is_alive()
 
 
 async def _enqueue(subject: Subject, **changes: Any) -> list[int]:

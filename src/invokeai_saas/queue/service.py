@@ -224,27 +224,40 @@ def _announce_batch(
 
 async def cancel(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> int:
     """Cancels the person's waiting jobs at once and their running ones at the next step; answers how many."""
+    cancelled, gone = await _cancel(shared, db, item_ids)
+    if len(gone) == 1:
+        event = await repository.status_event(db, gone[0])
+        if event is not None:
+            db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_item_status_changed", event))
+    else:
+        _announce_gone(shared, db, gone)
+    return cancelled
+
+
+async def _cancel(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> tuple[int, list[int]]:
+    """Answers how many jobs are cancelled or asked to stop, and which of them have ended with it."""
     cancelled = await repository.cancel(db, item_ids)
     gone = [job.item_id for job in cancelled if job.status == "canceled"]
     for job in cancelled:
         if job.status == "in_progress":
             db.after_commit(lambda item_id=job.item_id: shared.doorbell.ask_to_cancel(item_id))  # type: ignore[misc]
-    if len(gone) == 1:
-        event = await repository.status_event(db, gone[0])
-        if event is not None:
-            db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_item_status_changed", event))
-    elif gone:
-        person = str(db.user_id)
-        payload = {
-            "queue_id": QUEUE_ID,
-            "canceled_item_ids": gone,
-            "user_ids": [person],
-            "canceled_item_ids_by_user": {person: gone},
-        }
-        db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_items_canceled", payload))
     if gone:
         db.after_commit(lambda: shared.publisher.publish(db.user_id, "credits_changed", {}))
-    return len(cancelled)
+    return len(cancelled), gone
+
+
+def _announce_gone(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> None:
+    """Tells of jobs that are cancelled, or not in the list any more: InvokeAI has one event for both."""
+    if not item_ids:
+        return
+    person = str(db.user_id)
+    payload = {
+        "queue_id": QUEUE_ID,
+        "canceled_item_ids": list(item_ids),
+        "user_ids": [person],
+        "canceled_item_ids_by_user": {person: list(item_ids)},
+    }
+    db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_items_canceled", payload))
 
 
 async def cancel_matching(
@@ -266,23 +279,33 @@ async def cancel_matching(
     return await cancel(shared, db, ids)
 
 
-async def delete_matching(shared: Services, db: WriteSession, *, destination: str | None = None) -> int:
-    """Cancels and removes jobs from the list; running ones leave it when they have stopped and are pruned."""
-    live = await repository.item_ids(db, statuses=repository.LIVE, destination=destination)
-    await cancel(shared, db, live)
-    return await repository.delete(db, await repository.item_ids(db, destination=destination))
+async def delete_matching(
+    shared: Services, db: WriteSession, *, running: bool = True, destination: str | None = None
+) -> int:
+    """Cancels jobs and removes them from the list; with `running` false only those that wait.
+
+    Running ones leave the list when they have stopped and are pruned.
+    """
+    deleted, gone = await _delete_matching(shared, db, running, destination)
+    _announce_gone(shared, db, gone)
+    return deleted
 
 
-async def delete_waiting(shared: Services, db: WriteSession) -> int:
-    """Cancels the waiting jobs and removes them from the list; what runs or has ended stays on it."""
-    waiting = await repository.item_ids(db, statuses=("pending",))
-    await cancel(shared, db, waiting)
-    return await repository.delete(db, waiting)
+async def _delete_matching(
+    shared: Services, db: WriteSession, running: bool, destination: str | None
+) -> tuple[int, list[int]]:
+    """Answers how many jobs were removed, and which."""
+    statuses = None if running else ("pending",)
+    matching = await repository.item_ids(db, statuses=statuses, destination=destination)
+    await _cancel(shared, db, matching)
+    deleted = await repository.delete(db, matching)
+    left = set(await repository.item_ids(db, destination=destination))
+    return deleted, [item_id for item_id in matching if item_id not in left]
 
 
 async def clear(shared: Services, db: WriteSession) -> int:
     """Empties the person's queue."""
-    deleted = await delete_matching(shared, db)
+    deleted, _ = await _delete_matching(shared, db, True, None)
     payload = {"queue_id": QUEUE_ID, "user_id": str(db.user_id)}
     db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_cleared", payload))
     return deleted

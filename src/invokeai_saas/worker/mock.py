@@ -208,8 +208,10 @@ class _Run:
         return next((seed for seed in seeds if isinstance(seed, int)), 0)
 
     def _size(self) -> tuple[int, int]:
-        widths = [n["width"] for n in self._nodes.values() if isinstance(n.get("width"), int)]
-        heights = [n["height"] for n in self._nodes.values() if isinstance(n.get("height"), int)]
+        # Metadata only tells of a size, and of another one than is drawn where its writer forgot it.
+        nodes = [n for n in self._nodes.values() if n["type"] != "core_metadata"]
+        widths = [n["width"] for n in nodes if isinstance(n.get("width"), int)]
+        heights = [n["height"] for n in nodes if isinstance(n.get("height"), int)]
         return max(widths, default=256), max(heights, default=256)
 
     def session(self) -> str:
@@ -222,6 +224,12 @@ class _Run:
                 "executed_history": list(self._prepared),
                 "results": self._results,
                 "errors": {},
+                "workflow_call_stack": [],
+                "workflow_call_history": [],
+                "max_workflow_call_depth": 4,
+                "prepared_iteration_paths": {},
+                "ready_order": [],
+                "indegree": {},
                 "prepared_source_mapping": {prepared: node for node, prepared in self._prepared.items()},
                 "source_prepared_mapping": {node: [prepared] for node, prepared in self._prepared.items()},
             }
