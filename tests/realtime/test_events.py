@@ -11,12 +11,15 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.apps import LiveApi, Subject
+from tests.factories import make_image
 from tests.graphs import add_model, batch_body, seeds
 from tests.realtime.clients import Heard, Listener, listening
 from tests.servers import TestDatabase
+from tests.studio.workflows.library import LIBRARY, keep
 from tests.waiting import eventually
 from tests.workers import working
 
@@ -93,6 +96,24 @@ async def _of_a_job(ada: Subject, page: Listener, api: LiveApi) -> None:
         await eventually(lambda: "completed" in _statuses(page))
 
 
+async def _of_what_is_kept(ada: Subject, page: Listener, database: TestDatabase) -> None:
+    """The library, recall, and a download that cannot be made: its picture has no file."""
+    kept = await keep(ada)
+    path = f"{LIBRARY}/i/{kept['workflow_id']}"
+    for public in (True, False):
+        await ada.request("PATCH", f"{path}/is_public", json={"is_public": public})
+    await ada.request("DELETE", path)
+    await _heard(page, "workflow_deleted")
+    answer = await ada.post("/api/v1/recall/default", json={"steps": 7})
+    assert answer.status_code == 200, answer.text
+    await _heard(page, "recall_parameters_updated")
+    assert ada.user_id is not None
+    with psycopg.connect(database.owner) as connection:
+        lost = make_image(connection, ada.user_id)
+    await ada.post("/api/v1/images/download", json={"image_names": [lost]})
+    await _heard(page, "bulk_download_error")
+
+
 def _statuses(page: Listener) -> list[str]:
     return [payload["status"] for payload in page.of("queue_item_status_changed")]
 
@@ -105,6 +126,7 @@ async def test_every_event_fits_invokeais_own_model_and_the_table_names_them_all
     async with listening(live_api.url, ada.token) as page, listening(live_api.url, bob.token) as bobs:
         await _of_the_queue(ada, page)
         await _of_a_job(ada, page, live_api)
+        await _of_what_is_kept(ada, page, database)
         assert bobs.heard == []
     theirs = [(name, payload) for name, payload in page.heard if name not in OWN]
     answer = _validated(theirs)
