@@ -11,7 +11,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 
 from invokeai_saas.catalog.changes import ModelRecords
 from invokeai_saas.catalog.nodes import NodeCatalog
-from invokeai_saas.db.direct import DirectReads
+from invokeai_saas.db.direct import DirectPool, DirectReads
 from invokeai_saas.db.freshness import Freshness
 from invokeai_saas.db.session import Database, open_database
 from invokeai_saas.errors import SetupError
@@ -36,6 +36,7 @@ class Services:
 
     settings: Settings
     database: Database
+    writer: DirectPool  # for functions that are a transaction by themselves
     redis: Redis
     identity: Identity
     limiter: RateLimiter
@@ -108,19 +109,24 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
     media = _media_signer(settings)
     objects = open_object_store(settings)
     downloads = DownloadRunner(settings, database, objects, publisher)
-    reads = DirectReads(settings, freshness)
-    await reads.open()
+    writer = DirectPool(settings.database_url, settings.writer_pool_overflow, settings)
+    reader = DirectPool(
+        settings.database_reader_url or settings.database_url, settings.reader_pool_overflow, settings
+    )
+    await writer.open()
+    await reader.open()
     try:
         yield Services(
             settings=settings,
             database=database,
+            writer=writer,
             redis=redis,
             identity=Identity(database, local_issuer(settings), settings, publisher.end_sessions),
             limiter=RateLimiter(redis),
             objects=objects,
             decodes=Slots(settings.decodes_at_once),
             media=media,
-            gallery=GalleryLists(reads, media),
+            gallery=GalleryLists(DirectReads(reader, writer, freshness), media),
             nodes=nodes,
             node_types=NodeTypes(nodes),
             models=ModelRecords(nodes),
@@ -133,5 +139,6 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
     finally:
         await downloads.close()  # while there is a database to write to
         await redis.aclose()
-        await reads.close()
+        await reader.close()
+        await writer.close()
         await database.close()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -81,7 +81,7 @@ class Database:
                 await session.execute(_SET_TENANT, {"user_id": str(user_id)})
                 yield session
             await self.wrote(user_id)  # before anybody is told, and reads
-            await _after_commit(session.info.pop("after_commit", []))
+            await follow_up(session.info.pop("after_commit", []))
 
     @asynccontextmanager
     async def read(self, user_id: UUID) -> AsyncIterator[ReadSession]:
@@ -110,8 +110,10 @@ class Database:
             await engine.dispose()
 
 
-async def _after_commit(actions: list[tuple[AfterCommit, float]]) -> None:
-    """The commit stands whatever happens here: these are doorbells and notices, which are repeated."""
+async def follow_up(actions: Sequence[tuple[AfterCommit, float]]) -> None:
+    """Runs what was to follow a commit, within seconds. The commit stands whatever happens here: these are doorbells
+    and notices, which are repeated.
+    """
     committed = asyncio.get_running_loop().time()
     for action, seconds in actions:
         try:
@@ -198,9 +200,8 @@ def open_database(settings: Settings, freshness: Freshness | None = None) -> Dat
     api = settings.database_url.get_secret_value()
     reader = settings.database_reader_url.get_secret_value() if settings.database_reader_url else api
     return Database(
-        # With a reader apart its overflow are the fresh reads of `db.direct`.
-        writer=engine(api, settings.writer_pool_size, 0 if freshness else settings.writer_pool_overflow),
-        # Its overflow are the connections of `db.direct`.
+        # The overflow of both are the connections of `db.direct`.
+        writer=engine(api, settings.writer_pool_size, 0),
         reader=engine(reader, settings.reader_pool_size, 0),
         auth=engine(settings.database_auth_url.get_secret_value(), 5, 5),
         freshness=freshness,

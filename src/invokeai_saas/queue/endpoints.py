@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Depends, Path, Query
 
-from invokeai_saas.identity.access import Reader, Shared, Writer, limit_enqueue
+from invokeai_saas.identity.access import Caller, Reader, Shared, Writer, limit_enqueue
 from invokeai_saas.queue import repository, service
 from invokeai_saas.queue.batches import EnqueueRequest, EnqueueResult
 from invokeai_saas.queue.items import QUEUE_ID
@@ -32,9 +32,9 @@ Destination = Annotated[str, Query(max_length=255, pattern=r"^[^\x00]*$")]
 
 
 @router.post("/enqueue_batch", dependencies=[Depends(limit_enqueue)])
-async def enqueue_batch(body: EnqueueRequest, shared: Shared, db: Writer) -> EnqueueResult:
+async def enqueue_batch(body: EnqueueRequest, shared: Shared, person: Caller) -> EnqueueResult:
     """Queues a batch. InvokeAI documents 201 and answers 200; so do we."""
-    return await service.enqueue(shared, db, body)
+    return await service.enqueue(shared, person.user_id, body)
 
 
 @router.get("/status")

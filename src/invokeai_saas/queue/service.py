@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
+from asyncpg import PostgresError  # type: ignore[import-untyped]
 from sqlalchemy.exc import DBAPIError
 
 from invokeai_saas.billing import service as billing
 from invokeai_saas.catalog import service as catalog
 from invokeai_saas.credits.estimate import Work, estimate_credits
-from invokeai_saas.db.session import ReadSession, WriteSession
+from invokeai_saas.db.session import AFTER_COMMIT_SECONDS, ReadSession, WriteSession, follow_up
 from invokeai_saas.errors import (
     Conflict,
     InsufficientCredits,
@@ -45,15 +46,17 @@ from invokeai_saas.queue.schemas import (
     QueueAndProcessorStatus,
     QueueStatus,
 )
-from invokeai_saas.queue.tables import Batch as BatchRow
 from invokeai_saas.queue.work import describe, model_keys
 from invokeai_saas.services import Services
 
 _ITEM = "This queue item"
 
 
-async def enqueue(shared: Services, db: WriteSession, request: EnqueueRequest) -> EnqueueResult:
+async def enqueue(shared: Services, user_id: UUID, request: EnqueueRequest) -> EnqueueResult:
     """Checks a batch, reserves its credits and queues its jobs: all of it or nothing.
+
+    The statement that queues is a transaction by itself: a person's batches wait for each other at their account, and
+    should not wait for this process in between.
 
     Raises:
         InvalidInput: the graph or the values do not hold together, or a model is unknown.
@@ -78,13 +81,16 @@ async def enqueue(shared: Services, db: WriteSession, request: EnqueueRequest) -
         )
     checker.check_values(graph, batch)
     _check_size(batch, requested, settings.max_batch_bytes)
-    keys, families = await _require_models(db, graph)
+    keys, families = await _require_models(shared, user_id, graph)
     batch_id = parse_batch_id(batch.batch_id) or uuid4()
     jobs = _jobs(graph, batch, keys)
     priority = 0
     if jobs:
-        priority = await _place(shared, db, batch_id, graph.json, batch, request.prepend, jobs, families)
-        _announce_batch(shared, db, batch_id, batch.origin, len(jobs), requested, priority)
+        new = repository.NewBatch(
+            batch_id, graph.json, batch.workflow, batch.origin, batch.destination, request.prepend, jobs,
+            sorted(families),
+        )  # fmt: skip
+        priority = await _place_now(shared, user_id, new, requested)
     return EnqueueResult(
         queue_id=QUEUE_ID,
         enqueued=len(jobs),
@@ -110,12 +116,13 @@ def _check_size(batch: Batch, requested: int, limit: int) -> None:
         )
 
 
-async def _require_models(db: WriteSession, graph: CheckedGraph) -> tuple[list[str], set[str]]:
+async def _require_models(shared: Services, user_id: UUID, graph: CheckedGraph) -> tuple[list[str], set[str]]:
     """(keys of the models that a graph names, their families). Whether the plan has them is for the queue to say."""
     named = model_keys(graph)
     if not named:
         return [], set()
-    visible = await catalog.visible_models(db, list(named))
+    async with shared.database.read(user_id) as db:
+        visible = await catalog.visible_models(db, list(named))
     for key, (node_id, field) in named.items():
         if key not in visible:
             raise InvalidInput(
@@ -151,31 +158,45 @@ def _jobs(graph: CheckedGraph, batch: Batch, keys: list[str]) -> list[dict[str, 
     return [described(values) for values in expand(batch)]
 
 
-async def _place(
-    shared: Services,
-    db: WriteSession,
-    batch_id: UUID,
-    graph: dict[str, Any],
-    batch: Batch | BatchRow,
-    prepend: bool,
-    jobs: Sequence[dict[str, Any]],
-    families: set[str],
-) -> int:
-    """Reserves and inserts; answers the priority. The doorbell rings after the commit."""
+async def _place_now(shared: Services, user_id: UUID, batch: repository.NewBatch, requested: int) -> int:
+    """Reserves and inserts; answers the priority. Then rings for a worker and tells the person's pages."""
     try:
-        placed = await repository.enqueue(
-            db, batch_id, graph, batch.workflow, batch.origin, batch.destination, prepend, jobs,
-            shared.settings.max_pending_jobs, sorted(families),
-        )  # fmt: skip
-    except DBAPIError as error:
+        async with shared.writer.connection() as connection:
+            placed = await repository.enqueue_as(connection, user_id, batch, shared.settings.max_pending_jobs)
+    except PostgresError as error:
         raise await _refusal(shared, error) from error
-    db.after_commit(lambda: shared.doorbell.ring(placed.tier, len(jobs)))
+    await shared.database.wrote(user_id)
+    payload = {
+        "queue_id": QUEUE_ID,
+        "batch_id": str(batch.batch_id),
+        "enqueued": len(batch.jobs),
+        "requested": requested,
+        "priority": placed.priority,
+        "origin": batch.origin,
+        "user_id": str(user_id),
+    }
+    await follow_up(
+        [
+            (lambda: shared.doorbell.ring(placed.tier, len(batch.jobs)), AFTER_COMMIT_SECONDS),
+            (lambda: shared.publisher.publish(user_id, "batch_enqueued", payload), AFTER_COMMIT_SECONDS),
+        ]
+    )
     return placed.priority
 
 
-async def _refusal(shared: Services, error: DBAPIError) -> Exception:
+async def _place(shared: Services, db: WriteSession, batch: repository.NewBatch) -> None:
+    """Reserves and inserts. The doorbell rings after the commit."""
+    try:
+        placed = await repository.enqueue(db, batch, shared.settings.max_pending_jobs)
+    except DBAPIError as error:
+        raise await _refusal(shared, error) from error
+    db.after_commit(lambda: shared.doorbell.ring(placed.tier, len(batch.jobs)))
+
+
+async def _refusal(shared: Services, error: DBAPIError | PostgresError) -> Exception:
     """Our own SQLSTATEs as our own errors; any other error as it is."""
-    cause = getattr(error.orig, "__cause__", None) or error.orig
+    wrapped = error.orig if isinstance(error, DBAPIError) else None
+    cause = getattr(wrapped, "__cause__", None) or wrapped or error
     code = str(getattr(cause, "sqlstate", ""))
     if getattr(cause, "constraint_name", None) == "pk_job_batches":
         return InvalidInput(
@@ -199,27 +220,6 @@ async def _refusal(shared: Services, error: DBAPIError) -> Exception:
             data=dict(detail),
         )
     return error
-
-
-def _announce_batch(
-    shared: Services,
-    db: WriteSession,
-    batch_id: UUID,
-    origin: str | None,
-    enqueued: int,
-    requested: int,
-    priority: int,
-) -> None:
-    payload = {
-        "queue_id": QUEUE_ID,
-        "batch_id": str(batch_id),
-        "enqueued": enqueued,
-        "requested": requested,
-        "priority": priority,
-        "origin": origin,
-        "user_id": str(db.user_id),
-    }
-    db.after_commit(lambda: shared.publisher.publish(db.user_id, "batch_enqueued", payload))
 
 
 async def cancel(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> int:
@@ -349,7 +349,17 @@ async def retry(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> 
         batch = batches[row.job.batch_id]
         nodes = apply_values(batch.graph, row.job.field_values)["nodes"].values()
         job = _new_job(describe(nodes), row.job.model_keys, row.job.field_values or [], row.job.item_id)
-        await _place(shared, db, uuid4(), batch.graph, batch, False, [job], families)
+        again = repository.NewBatch(
+            uuid4(),
+            batch.graph,
+            batch.workflow,
+            batch.origin,
+            batch.destination,
+            False,
+            [job],
+            sorted(families),
+        )
+        await _place(shared, db, again)
     retried = [row.job.item_id for row in rows]
     person = str(db.user_id)
     payload = {

@@ -66,6 +66,22 @@ BEGIN
     RETURN QUERY SELECT v_plan.gpu_tier::text, v_priority;
 END $$;
 
+-- The same for a caller who has no transaction open: this statement is one, and names its tenant itself. So the
+-- account is locked for as long as the database works, and not while messages travel between API and database.
+CREATE FUNCTION queue_enqueue_as(
+    p_user uuid, p_batch uuid, p_graph jsonb, p_workflow jsonb, p_origin text, p_destination text,
+    p_prepend boolean, p_jobs jsonb, p_max_pending integer, p_families text[]
+) RETURNS TABLE (tier text, priority integer) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('app.current_user_id', p_user::text, true);
+    RETURN QUERY SELECT * FROM queue_enqueue(p_batch, p_graph, p_workflow, p_origin, p_destination, p_prepend, p_jobs,
+        p_max_pending, p_families);
+END $$;
+
+REVOKE ALL ON FUNCTION queue_enqueue_as(uuid, uuid, jsonb, jsonb, text, text, boolean, jsonb, integer, text[])
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION queue_enqueue_as(uuid, uuid, jsonb, jsonb, text, text, boolean, jsonb, integer, text[])
+    TO invokeai_api;
 REVOKE ALL ON FUNCTION queue_enqueue(uuid, jsonb, jsonb, text, text, boolean, jsonb, integer, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION queue_enqueue(uuid, jsonb, jsonb, text, text, boolean, jsonb, integer, text[])
     TO invokeai_api;
