@@ -21,6 +21,7 @@ ENGINE_ONLY = [
     "test_engine.py",
     "test_failures.py",
     "test_guard.py",
+    "test_identify.py",
     "test_isolation.py",
     "test_page_request.py",
     "test_policy.py",

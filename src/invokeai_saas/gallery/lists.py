@@ -7,6 +7,7 @@ version first, in the snapshot that it then reads. So what is remembered is neve
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
@@ -24,6 +25,9 @@ from invokeai_saas.gallery.wanted import Wanted
 from invokeai_saas.settings import MEBIBYTE
 from invokeai_saas.storage.media import MediaSigner
 
+# Lists that a process reads and writes out at a time. More of them are no faster, for they share a core; they would
+# only all be ready together, and small questions wait behind them.
+_AT_ONCE = 4
 _ITEM_BYTES = 200  # what an entry takes besides its value
 Fields = Callable[[Mapping[str, Any], MediaSigner], dict[str, Any]]
 _BOARD_REST = {"deleted_at": None, "owner_username": None}
@@ -77,6 +81,7 @@ class GalleryLists:
 
     def __init__(self, reads: DirectReads, signer: MediaSigner) -> None:
         self._reads = reads
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         self._signer = signer
         self._totals = Remembered(4 * MEBIBYTE)
         self._boards = Remembered(16 * MEBIBYTE)
@@ -89,13 +94,14 @@ class GalleryLists:
 
         Raises NotFound for a board that is not the person's.
         """
-        async with self._reads.read(user_id) as connection:
-            rows = await lists_repository.page(connection, wanted, offset, limit) if limit else []
-            total = await self._total(connection, user_id, wanted)
-            if not total:
-                await _require_board(connection, wanted)
-        items = [fields(row, self._signer) for row in rows]
-        return _json({"limit": limit, "offset": offset, "total": total, "items": items})
+        async with self._turns:
+            async with self._reads.read(user_id) as connection:
+                rows = await lists_repository.page(connection, wanted, offset, limit) if limit else []
+                total = await self._total(connection, user_id, wanted)
+                if not total:
+                    await _require_board(connection, wanted)
+            items = [fields(row, self._signer) for row in rows]
+            return _json({"limit": limit, "offset": offset, "total": total, "items": items})
 
     async def _total(self, connection: Connection, user_id: UUID, wanted: Wanted) -> int:
         version = await lists_repository.version(connection)
@@ -124,7 +130,7 @@ class GalleryLists:
 
         Raises NotFound for a board that is not the person's.
         """
-        async with self._reads.read(user_id) as connection:
+        async with self._turns, self._reads.read(user_id) as connection:
             version = await lists_repository.version(connection)
             # The person is in it: a browser keeps one answer an address, whoever is logged in.
             etag = f'W/"{user_id.hex}-{version}"'
@@ -141,7 +147,7 @@ class GalleryLists:
     ) -> bytes:
         """Every board of the person, as a JSON list. Parameters: archived: archived ones as well."""
         key = (user_id, order_by, direction, archived)
-        async with self._reads.read(user_id) as connection:
+        async with self._turns, self._reads.read(user_id) as connection:
             version = await lists_repository.version(connection)
             known: bytes | None = self._boards.get(key, version)
             if known is None:
