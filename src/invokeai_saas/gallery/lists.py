@@ -28,6 +28,7 @@ from invokeai_saas.storage.media import MediaSigner
 # Lists that a process reads and writes out at a time. More of them are no faster, for they share a core; they would
 # only all be ready together, and small questions wait behind them.
 _AT_ONCE = 4
+_FORM = 1  # of the lists of names: to be changed with it, so that no browser keeps what a release before has written
 _ITEM_BYTES = 200  # what an entry takes besides its value
 Fields = Callable[[Mapping[str, Any], MediaSigner], dict[str, Any]]
 _BOARD_REST = {"deleted_at": None, "owner_username": None}
@@ -133,7 +134,7 @@ class GalleryLists:
         async with self._turns, self._reads.read(user_id) as connection:
             version = await lists_repository.version(connection)
             # The person is in it: a browser keeps one answer an address, whoever is logged in.
-            etag = f'W/"{user_id.hex}-{version}"'
+            etag = f'W/"{user_id.hex}-{version}-{_FORM}"'
             if is_known(etag):
                 return etag, None
             found = await lists_repository.names(connection, wanted, refs=refs)
