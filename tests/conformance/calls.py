@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from tests.graphs import batch_body
-
 if TYPE_CHECKING:
     from tests.conformance.scene import Scene
 
@@ -108,10 +106,6 @@ async def _workflow_change(scene: Scene) -> Call:
     return Call(json={"workflow": WORKFLOW | {"id": await scene.thing("workflow_id"), "name": "Renamed"}})
 
 
-async def _model_key(scene: Scene) -> str:
-    return await scene.thing("key")
-
-
 async def _by_hash(scene: Scene) -> Call:
     return Call(query={"hash": (await scene.model())["hash"]})
 
@@ -126,8 +120,8 @@ async def _two_models(scene: Scene) -> Call:
 
 
 async def _batch(scene: Scene) -> Call:
-    await scene.model()
-    return Call(json=batch_body(runs=2, destination="canvas", origin="workflows", workflow=WORKFLOW))
+    changes = {"runs": 2, "destination": "canvas", "origin": "workflows", "workflow": WORKFLOW}
+    return Call(json=await scene.batch(**changes))
 
 
 async def _canceled(scene: Scene) -> Call:

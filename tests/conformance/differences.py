@@ -83,6 +83,7 @@ INTENDED = [
     Intended("GET /api/v1/boards/ (neither all nor a page)", "status", "400", "422", _QUERY),
     Intended("GET /api/v1/gallery/item_names (no day)", "status", "200", "422", _QUERY),
     Intended("GET /api/v1/virtual_boards/by_date/* (no day)", "status", "200", "422", _QUERY),
+    Intended("DELETE /api/v1/videos/i/{video_name} (unknown)", "status", "403", "404", _UNKNOWN),
     Intended("* /api/v1/images/i/{image_name} (unknown)", "status", "403", "404", _UNKNOWN),
     Intended("POST /api/v1/board_images/ (unknown picture)", "status", "403", "404", _UNKNOWN),
     Intended("DELETE /api/v1/board_images/ (unknown)", "status", "500", "404", _UNKNOWN),
@@ -113,6 +114,7 @@ INTENDED = [
         "200",
         "there are none of that type, whatever it is",
     ),
+    Intended("GET /api/v1/model_relationships/i/{model_key} (unknown)", "status", "200", "404", _UNKNOWN),
     Intended("GET /api/v2/models/i/{key}/image (unknown)", "status", "500", "404", _UNKNOWN),
 ]
 # What depends on the engine that the tests run, and so is not always seen.
