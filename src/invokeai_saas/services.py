@@ -9,8 +9,10 @@ from pathlib import Path
 
 from redis.asyncio import BlockingConnectionPool, Redis
 
+from invokeai_saas.catalog.changes import ModelRecords
 from invokeai_saas.catalog.nodes import NodeCatalog
 from invokeai_saas.db.direct import DirectReads
+from invokeai_saas.db.freshness import Freshness
 from invokeai_saas.db.session import Database, open_database
 from invokeai_saas.errors import SetupError
 from invokeai_saas.gallery.downloads.runner import DownloadRunner
@@ -25,6 +27,7 @@ from invokeai_saas.settings import Settings
 from invokeai_saas.slots import Slots
 from invokeai_saas.storage.media import MediaSigner
 from invokeai_saas.storage.objects import ObjectStore, open_object_store
+from invokeai_saas.studio.shipped import Shipped
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,12 @@ class Services:
     gallery: GalleryLists
     nodes: NodeCatalog
     node_types: NodeTypes
+    models: ModelRecords
     doorbell: Doorbell
     publisher: Publisher
     downloads: DownloadRunner
     video_uploads: Slots
+    shipped: Shipped
 
 
 def open_redis(settings: Settings) -> Redis:
@@ -96,13 +101,14 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
         SetupError: see check_settings.
     """
     check_settings(settings)
-    database = open_database(settings)
     redis = open_redis(settings)
+    freshness = Freshness(redis) if settings.reader_apart else None
+    database = open_database(settings, freshness)
     nodes = NodeCatalog(settings.node_schemas)
     media = _media_signer(settings)
     objects = open_object_store(settings)
     downloads = DownloadRunner(settings, database, objects, publisher)
-    reads = DirectReads(settings)
+    reads = DirectReads(settings, freshness)
     await reads.open()
     try:
         yield Services(
@@ -117,10 +123,12 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
             gallery=GalleryLists(reads, media),
             nodes=nodes,
             node_types=NodeTypes(nodes),
+            models=ModelRecords(nodes),
             doorbell=Doorbell(redis),
             publisher=publisher,
             downloads=downloads,
             video_uploads=Slots(settings.video_uploads_at_once),
+            shipped=Shipped(settings.library_dir),
         )
     finally:
         await downloads.close()  # while there is a database to write to

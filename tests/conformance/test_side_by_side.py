@@ -19,7 +19,7 @@ from tests.conformance.player import Answer, Player
 from tests.conformance.session import SESSION, Step
 from tests.conformance.shapes import at, unlike
 from tests.contract import OPERATIONS
-from tests.worker.test_loop import working
+from tests.workers import working
 
 pytestmark = pytest.mark.stock
 STEPS = [step for step in SESSION if step.is_compared]

@@ -10,7 +10,7 @@ import pytest
 
 from invokeai_saas.settings import Settings
 from tests.apps import RunningApi, Subject, running_api
-from tests.factories import make_person
+from tests.factories import insert, make_person
 from tests.graphs import add_model, batch_body, picture_graph, seeds, unknown_key
 from tests.money import violations
 from tests.servers import TestDatabase
@@ -413,5 +413,23 @@ async def test_without_room_for_pictures_nothing_is_queued(api: RunningApi, data
     retried = await ada.put(f"{QUEUE}/retry_items_by_id", json=body["item_ids"])
     assert retried.status_code == 507
     assert (await ada.get(f"{QUEUE}/status")).json()["queue"]["total"] == 2
+    # Models of one's own take of the same room.
+    with psycopg.connect(database.owner, autocommit=True) as connection:
+        connection.execute(state, [ada.user_id, limit - 10])
+        insert(
+            connection, "models", user_id=ada.user_id, key="mine", name="m", base="sd-1", type="lora",
+            format="lycoris", path=f"models/users/{ada.user_id}/m", hash="h", file_size=10, record={"a": 1},
+        )  # fmt: skip
+    refused = await ada.post(f"{QUEUE}/enqueue_batch", json=batch_body())
+    assert (refused.status_code, refused.json()["used"]) == (507, limit)
     await _enqueue(bob)
     assert violations(database) == {}
+
+
+async def test_all_except_the_current_are_those_that_wait(api: RunningApi) -> None:
+    ada = await api.person("ada@example.com")
+    ended = (await _enqueue(ada))["item_ids"]
+    await ada.put(f"{QUEUE}/i/{ended[0]}/cancel")
+    await _enqueue(ada, data=seeds(1, 2))
+    assert (await ada.put(f"{QUEUE}/delete_all_except_current")).json() == {"deleted": 2}
+    assert (await ada.get(f"{QUEUE}/item_ids")).json()["item_ids"] == ended

@@ -15,10 +15,12 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg  # type: ignore[import-untyped]
+from pydantic import SecretStr
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from invokeai_saas.db.freshness import Freshness
 from invokeai_saas.db.session import errors_translated
 from invokeai_saas.settings import Settings
 
@@ -45,35 +47,44 @@ class Compiled:
 
 
 class DirectReads:
-    """A pool of connections to the reader, with the API's role.
+    """A pool of connections to the reader, with the API's role, and one to the writer where that is another.
 
     Parameters:
-        settings: where the reader is; the pool is the reader's overflow, so that a process opens no more
+        settings: where they are; the pools are reader's and writer's overflow, so that a process opens no more
             connections than the requirements give it.
+        freshness: who reads from the writer for a moment; left out where there is no reader apart.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        url = settings.database_reader_url or settings.database_url
-        self._url = url.get_secret_value().replace("postgresql+asyncpg://", "postgresql://", 1)
-        self._size = max(1, settings.reader_pool_overflow)
+    def __init__(self, settings: Settings, freshness: Freshness | None = None) -> None:
+        self._settings = settings
+        self._freshness = freshness
         self._wait = settings.pool_timeout
-        self._recycle = settings.pool_recycle
         self._pool: asyncpg.Pool | None = None
+        self._fresh: asyncpg.Pool | None = None
 
     async def open(self) -> None:
-        """Opens the pool; no connection is made yet."""
-        self._pool = await asyncpg.create_pool(
-            self._url,
+        """Opens the pools; no connection is made yet."""
+        settings = self._settings
+        self._pool = await self._open(
+            settings.database_reader_url or settings.database_url, settings.reader_pool_overflow
+        )
+        if self._freshness is not None:
+            self._fresh = await self._open(settings.database_url, settings.writer_pool_overflow)
+
+    async def _open(self, url: SecretStr, size: int) -> asyncpg.Pool:
+        return await asyncpg.create_pool(
+            url.get_secret_value().replace("postgresql+asyncpg://", "postgresql://", 1),
             min_size=0,
-            max_size=self._size,
-            max_inactive_connection_lifetime=self._recycle,
+            max_size=max(1, size),
+            max_inactive_connection_lifetime=self._settings.pool_recycle,
             reset=_leave_no_transaction,
         )
 
     async def close(self) -> None:
         """Closes the connections; those that are in use are ended."""
-        if self._pool is not None:
-            self._pool.terminate()
+        for pool in (self._pool, self._fresh):
+            if pool is not None:
+                pool.terminate()
 
     @asynccontextmanager
     async def read(self, user_id: UUID) -> AsyncIterator[asyncpg.Connection]:
@@ -83,8 +94,10 @@ class DirectReads:
             Unavailable: no connection, or none free in time.
             InvalidInput: a value that the database cannot hold.
         """
-        assert self._pool is not None
-        async with errors_translated(), self._pool.acquire(timeout=self._wait) as connection:
+        fresh = self._freshness is not None and await self._freshness.wanted(user_id)
+        pool = self._fresh if fresh else self._pool
+        assert pool is not None
+        async with errors_translated(), pool.acquire(timeout=self._wait) as connection:
             # A UUID writes itself in hexadecimal digits and dashes: nothing to escape.
             await connection.execute(
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"

@@ -118,7 +118,7 @@ async def cancel_by_destination(shared: Shared, db: Writer, destination: Destina
 
 @router.put("/delete_all_except_current")
 async def delete_all_except_current(shared: Shared, db: Writer) -> Deleted:
-    return Deleted(deleted=await service.delete_waiting(shared, db))
+    return Deleted(deleted=await service.delete_matching(shared, db, running=False))
 
 
 @router.delete("/d/{destination}")

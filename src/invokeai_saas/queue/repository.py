@@ -56,10 +56,11 @@ async def enqueue(
     prepend: bool,
     jobs: Sequence[dict[str, Any]],
     max_pending: int,
+    families: Sequence[str],
 ) -> Placed:
     statement = text(
         "SELECT tier, priority FROM queue_enqueue(:batch, CAST(:graph AS jsonb), CAST(:workflow AS jsonb),"
-        " :origin, :destination, :prepend, CAST(:jobs AS jsonb), :max_pending)"
+        " :origin, :destination, :prepend, CAST(:jobs AS jsonb), :max_pending, CAST(:families AS text[]))"
     )
     values = {
         "batch": batch_id,
@@ -70,6 +71,7 @@ async def enqueue(
         "prepend": prepend,
         "jobs": _json(jobs),
         "max_pending": max_pending,
+        "families": list(families),
     }
     row = (await db.execute(statement, values)).one()
     return Placed(row.tier, row.priority)

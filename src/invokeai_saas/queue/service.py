@@ -14,8 +14,14 @@ from invokeai_saas.billing import service as billing
 from invokeai_saas.catalog import service as catalog
 from invokeai_saas.credits.estimate import Work, estimate_credits
 from invokeai_saas.db.session import ReadSession, WriteSession
-from invokeai_saas.errors import Conflict, InsufficientCredits, InvalidInput, NotFound, NotInPlan
-from invokeai_saas.gallery import quota
+from invokeai_saas.errors import (
+    Conflict,
+    InsufficientCredits,
+    InvalidInput,
+    NotFound,
+    NotInPlan,
+    StorageQuotaExceeded,
+)
 from invokeai_saas.queue import repository
 from invokeai_saas.queue.batches import (
     Batch,
@@ -72,16 +78,12 @@ async def enqueue(shared: Services, db: WriteSession, request: EnqueueRequest) -
         )
     checker.check_values(graph, batch)
     _check_size(batch, requested, settings.max_batch_bytes)
-    keys = await _require_models(db, graph)
+    keys, families = await _require_models(db, graph)
     batch_id = parse_batch_id(batch.batch_id) or uuid4()
-    if await repository.find_batch(db, batch_id):
-        raise InvalidInput(
-            ("batch", "batch_id"), "You have a batch with this id already.", code="batch_exists"
-        )
     jobs = _jobs(graph, batch, keys)
     priority = 0
     if jobs:
-        priority = await _place(shared, db, batch_id, graph.json, batch, request.prepend, jobs)
+        priority = await _place(shared, db, batch_id, graph.json, batch, request.prepend, jobs, families)
         _announce_batch(shared, db, batch_id, batch.origin, len(jobs), requested, priority)
     return EnqueueResult(
         queue_id=QUEUE_ID,
@@ -108,8 +110,11 @@ def _check_size(batch: Batch, requested: int, limit: int) -> None:
         )
 
 
-async def _require_models(db: WriteSession, graph: CheckedGraph) -> list[str]:
+async def _require_models(db: WriteSession, graph: CheckedGraph) -> tuple[list[str], set[str]]:
+    """(keys of the models that a graph names, their families). Whether the plan has them is for the queue to say."""
     named = model_keys(graph)
+    if not named:
+        return [], set()
     visible = await catalog.visible_models(db, list(named))
     for key, (node_id, field) in named.items():
         if key not in visible:
@@ -118,8 +123,7 @@ async def _require_models(db: WriteSession, graph: CheckedGraph) -> list[str]:
                 "This model does not exist. Choose another one.",
                 code="model_not_found",
             )
-    await billing.require_model_access(db, {catalog.family(model) for model in visible.values()})
-    return sorted(named)
+    return sorted(named), {catalog.family(model) for model in visible.values()}
 
 
 def _new_job(
@@ -155,30 +159,37 @@ async def _place(
     batch: Batch | BatchRow,
     prepend: bool,
     jobs: Sequence[dict[str, Any]],
+    families: set[str],
 ) -> int:
     """Reserves and inserts; answers the priority. The doorbell rings after the commit."""
-    # A settlement keeps what its job has made, however much: so a job begins only where there is room.
-    await quota.require_room(db)
     try:
         placed = await repository.enqueue(
             db, batch_id, graph, batch.workflow, batch.origin, batch.destination, prepend, jobs,
-            shared.settings.max_pending_jobs,
+            shared.settings.max_pending_jobs, sorted(families),
         )  # fmt: skip
     except DBAPIError as error:
-        raise _refusal(error) from error
+        raise await _refusal(shared, error) from error
     db.after_commit(lambda: shared.doorbell.ring(placed.tier, len(jobs)))
     return placed.priority
 
 
-def _refusal(error: DBAPIError) -> Exception:
+async def _refusal(shared: Services, error: DBAPIError) -> Exception:
     """Our own SQLSTATEs as our own errors; any other error as it is."""
     cause = getattr(error.orig, "__cause__", None) or error.orig
     code = str(getattr(cause, "sqlstate", ""))
-    detail: dict[str, int] = (
+    if getattr(cause, "constraint_name", None) == "pk_job_batches":
+        return InvalidInput(
+            ("batch", "batch_id"), "You have a batch with this id already.", code="batch_exists"
+        )
+    detail: dict[str, Any] = (
         json.loads(getattr(cause, "detail", None) or "{}") if code.startswith("SC") else {}
     )
     if code == "SC402":
         return InsufficientCredits(detail.get("needed", 0), detail.get("available", 0))
+    if code == "SC507":
+        return StorageQuotaExceeded(detail["used"], detail["limit"])
+    if detail.get("families"):
+        return await billing.without_models(shared.database, detail["families"][0])
     if code in ("SC403", "SC404"):
         return NotInPlan("generation", [], billing.PLAN_ENDED)
     if code == "SC429":
@@ -213,27 +224,40 @@ def _announce_batch(
 
 async def cancel(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> int:
     """Cancels the person's waiting jobs at once and their running ones at the next step; answers how many."""
+    cancelled, gone = await _cancel(shared, db, item_ids)
+    if len(gone) == 1:
+        event = await repository.status_event(db, gone[0])
+        if event is not None:
+            db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_item_status_changed", event))
+    else:
+        _announce_gone(shared, db, gone)
+    return cancelled
+
+
+async def _cancel(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> tuple[int, list[int]]:
+    """Answers how many jobs are cancelled or asked to stop, and which of them have ended with it."""
     cancelled = await repository.cancel(db, item_ids)
     gone = [job.item_id for job in cancelled if job.status == "canceled"]
     for job in cancelled:
         if job.status == "in_progress":
             db.after_commit(lambda item_id=job.item_id: shared.doorbell.ask_to_cancel(item_id))  # type: ignore[misc]
-    if len(gone) == 1:
-        event = await repository.status_event(db, gone[0])
-        if event is not None:
-            db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_item_status_changed", event))
-    elif gone:
-        person = str(db.user_id)
-        payload = {
-            "queue_id": QUEUE_ID,
-            "canceled_item_ids": gone,
-            "user_ids": [person],
-            "canceled_item_ids_by_user": {person: gone},
-        }
-        db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_items_canceled", payload))
     if gone:
         db.after_commit(lambda: shared.publisher.publish(db.user_id, "credits_changed", {}))
-    return len(cancelled)
+    return len(cancelled), gone
+
+
+def _announce_gone(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> None:
+    """Tells of jobs that are cancelled, or not in the list any more: InvokeAI has one event for both."""
+    if not item_ids:
+        return
+    person = str(db.user_id)
+    payload = {
+        "queue_id": QUEUE_ID,
+        "canceled_item_ids": list(item_ids),
+        "user_ids": [person],
+        "canceled_item_ids_by_user": {person: list(item_ids)},
+    }
+    db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_items_canceled", payload))
 
 
 async def cancel_matching(
@@ -255,23 +279,33 @@ async def cancel_matching(
     return await cancel(shared, db, ids)
 
 
-async def delete_matching(shared: Services, db: WriteSession, *, destination: str | None = None) -> int:
-    """Cancels and removes jobs from the list; running ones leave it when they have stopped and are pruned."""
-    live = await repository.item_ids(db, statuses=repository.LIVE, destination=destination)
-    await cancel(shared, db, live)
-    return await repository.delete(db, await repository.item_ids(db, destination=destination))
+async def delete_matching(
+    shared: Services, db: WriteSession, *, running: bool = True, destination: str | None = None
+) -> int:
+    """Cancels jobs and removes them from the list; with `running` false only those that wait.
+
+    Running ones leave the list when they have stopped and are pruned.
+    """
+    deleted, gone = await _delete_matching(shared, db, running, destination)
+    _announce_gone(shared, db, gone)
+    return deleted
 
 
-async def delete_waiting(shared: Services, db: WriteSession) -> int:
-    """Cancels the waiting jobs and removes them from the list; what runs or has ended stays on it."""
-    waiting = await repository.item_ids(db, statuses=("pending",))
-    await cancel(shared, db, waiting)
-    return await repository.delete(db, waiting)
+async def _delete_matching(
+    shared: Services, db: WriteSession, running: bool, destination: str | None
+) -> tuple[int, list[int]]:
+    """Answers how many jobs were removed, and which."""
+    statuses = None if running else ("pending",)
+    matching = await repository.item_ids(db, statuses=statuses, destination=destination)
+    await _cancel(shared, db, matching)
+    deleted = await repository.delete(db, matching)
+    left = set(await repository.item_ids(db, destination=destination))
+    return deleted, [item_id for item_id in matching if item_id not in left]
 
 
 async def clear(shared: Services, db: WriteSession) -> int:
     """Empties the person's queue."""
-    deleted = await delete_matching(shared, db)
+    deleted, _ = await _delete_matching(shared, db, True, None)
     payload = {"queue_id": QUEUE_ID, "user_id": str(db.user_id)}
     db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_cleared", payload))
     return deleted
@@ -310,12 +344,12 @@ async def retry(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> 
     """Queues failed and cancelled jobs anew, as new jobs with reservations of their own."""
     rows = [r for r in await repository.items(db, ids=item_ids) if r.job.status in ("failed", "canceled")]
     batches = await repository.batches(db, [row.job.batch_id for row in rows])
-    await _still_there(db, {key for row in rows for key in row.job.model_keys})
+    families = await _still_there(db, {key for row in rows for key in row.job.model_keys})
     for row in rows:
         batch = batches[row.job.batch_id]
         nodes = apply_values(batch.graph, row.job.field_values)["nodes"].values()
         job = _new_job(describe(nodes), row.job.model_keys, row.job.field_values or [], row.job.item_id)
-        await _place(shared, db, uuid4(), batch.graph, batch, False, [job])
+        await _place(shared, db, uuid4(), batch.graph, batch, False, [job], families)
     retried = [row.job.item_id for row in rows]
     person = str(db.user_id)
     payload = {
@@ -329,12 +363,14 @@ async def retry(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> 
     return retried
 
 
-async def _still_there(db: WriteSession, keys: set[str]) -> None:
-    """Raises InvalidInput when a model that jobs name has gone since."""
+async def _still_there(db: WriteSession, keys: set[str]) -> set[str]:
+    """Families of the models that jobs name. Raises InvalidInput when one has gone since."""
+    if not keys:
+        return set()
     visible = await catalog.visible_models(db, sorted(keys))
     if keys - visible.keys():
         raise InvalidInput((), "A model of these jobs is not offered any more.", code="model_not_found")
-    await billing.require_model_access(db, {catalog.family(model) for model in visible.values()})
+    return {catalog.family(model) for model in visible.values()}
 
 
 async def _whole(db: ReadSession | WriteSession, rows: Sequence[repository.ItemRow]) -> list[Item]:

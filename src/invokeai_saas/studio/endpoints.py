@@ -8,16 +8,20 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from invokeai_saas.errors import InvalidInput, PayloadTooLarge
+from invokeai_saas.errors import InvalidInput, NotFound, PayloadTooLarge
 from invokeai_saas.identity.access import Reader, Shared, Writer, caller
-from invokeai_saas.studio import prompts, service
+from invokeai_saas.studio import prompts, service, textmodels
 from invokeai_saas.studio.schemas import (
     AppVersion,
     DynamicPrompts,
     DynamicPromptsRequest,
+    ExpandedPrompt,
+    ExpandPromptRequest,
     Fonts,
     GenerationDevice,
+    ImageToPromptRequest,
     InvocationCacheStatus,
+    PromptOfImage,
     StateKey,
 )
 
@@ -104,6 +108,22 @@ async def dynamic_prompts(body: DynamicPromptsRequest) -> DynamicPrompts:
 async def fonts() -> Fonts:
     """Fonts that the server adds to the browser's own: none."""
     return Fonts()
+
+
+@router.get("/utilities/fonts/{font_path:path}", tags=["utilities"], response_class=Response)
+async def font(font_path: str) -> Response:
+    """A font of the server's. As the list says, there is none."""
+    raise NotFound("This font")
+
+
+@router.post("/utilities/expand-prompt", tags=["utilities"], response_model=ExpandedPrompt)
+async def expand_prompt(body: ExpandPromptRequest, session: Reader, shared: Shared) -> None:
+    await textmodels.expand_prompt(session, shared.publisher, body)
+
+
+@router.post("/utilities/image-to-prompt", tags=["utilities"], response_model=PromptOfImage)
+async def image_to_prompt(body: ImageToPromptRequest, session: Reader, shared: Shared) -> None:
+    await textmodels.image_to_prompt(session, shared.publisher, body)
 
 
 @state_router.get("/get_by_key", response_model=str | None)

@@ -15,12 +15,13 @@ import threading
 import time
 import uuid
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw
 
-from invokeai_saas.errors import ServiceError, Unavailable
-from invokeai_saas.worker.contract import ClaimedJob, JobContext, Outcome, image_name_for
+from invokeai_saas.errors import InvalidInput, ServiceError, Unavailable
+from invokeai_saas.worker.contract import ClaimedJob, JobContext, ModelRecord, Outcome, image_name_for
 
 _OUTPUTS = {"l2i", "flux_vae_decode", "sd3_l2i", "cogview4_l2i"}
 _COLOURS = {
@@ -54,6 +55,19 @@ class MockEngine:
     def loaded_models(self) -> list[str]:
         return list(self._loaded)
 
+    def identify(self, path: Path, logical_path: str, said: dict[str, Any]) -> ModelRecord:
+        """Knows LoRAs of Stable Diffusion 1 by the names of their tensors, and nothing else."""
+        if not path.is_file() or not any("lora" in name for name in _tensor_names(path)):
+            raise InvalidInput(("path",), f"{path.name} is no LoRA, and the mock engine knows nothing else.")
+        digest = sha256(path.read_bytes()).hexdigest()
+        known = {
+            "hash": f"sha256:{digest}", "path": logical_path, "file_size": path.stat().st_size, "name": path.stem,
+            "description": None, "source": logical_path, "source_type": "path", "source_api_response": None,
+            "source_url": None, "cover_image": None, "type": "lora", "base": "sd-1", "format": "lycoris",
+            "trigger_phrases": None, "default_settings": None,
+        }  # fmt: skip
+        return known | said
+
     def run(self, job: ClaimedJob, context: JobContext, cancel: threading.Event) -> Outcome:
         started = time.perf_counter()
         run = _Run(job, context, cancel, self._step_seconds)
@@ -71,6 +85,13 @@ class MockEngine:
             node_seconds=seconds,
             models_loaded=self._loaded,
         )
+
+
+def _tensor_names(path: Path) -> list[str]:
+    """Names in the header of a safetensors file."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        return list(json.loads(file.read(min(length, path.stat().st_size))))
 
 
 class _Run:
@@ -187,8 +208,10 @@ class _Run:
         return next((seed for seed in seeds if isinstance(seed, int)), 0)
 
     def _size(self) -> tuple[int, int]:
-        widths = [n["width"] for n in self._nodes.values() if isinstance(n.get("width"), int)]
-        heights = [n["height"] for n in self._nodes.values() if isinstance(n.get("height"), int)]
+        # Metadata only tells of a size, and of another one than is drawn where its writer forgot it.
+        nodes = [n for n in self._nodes.values() if n["type"] != "core_metadata"]
+        widths = [n["width"] for n in nodes if isinstance(n.get("width"), int)]
+        heights = [n["height"] for n in nodes if isinstance(n.get("height"), int)]
         return max(widths, default=256), max(heights, default=256)
 
     def session(self) -> str:
@@ -201,6 +224,12 @@ class _Run:
                 "executed_history": list(self._prepared),
                 "results": self._results,
                 "errors": {},
+                "workflow_call_stack": [],
+                "workflow_call_history": [],
+                "max_workflow_call_depth": 4,
+                "prepared_iteration_paths": {},
+                "ready_order": [],
+                "indegree": {},
                 "prepared_source_mapping": {prepared: node for node, prepared in self._prepared.items()},
                 "source_prepared_mapping": {node: [prepared] for node, prepared in self._prepared.items()},
             }
