@@ -68,18 +68,20 @@ class Scene:
         return await self.owner.request(method, path, **call.options())
 
     async def model(self) -> dict[str, Any]:
-        """A model, the same each time."""
-        if self._model is None and not self.own_models:
-            self._model = add_model(self.database, **starter_record())
-        elif self._model is None:
-            owner, key = self.owner.user_id, str(uuid4())
-            record = starter_record() | {"key": key, "name": f"Model {key}", "hash": f"blake3:{key}"}
-            self._model = add_model(self.database, owner, **record | {"path": f"models/users/{owner}/{key}"})
+        """The model on offer to all; a new one of the owner's where models are their own."""
+        if self._model is None or self.own_models:
+            record = starter_record()
+            self._model = self.add_own_model() if self.own_models else add_model(self.database, **record)
         return self._model
+
+    def add_own_model(self) -> dict[str, Any]:
+        owner, key = self.owner.user_id, str(uuid4())
+        record = starter_record() | {"key": key, "name": f"Model {key}", "hash": f"blake3:{key}"}
+        return add_model(self.database, owner, **record | {"path": f"models/users/{owner}/{key}"})
 
     @property
     def own_model(self) -> dict[str, Any] | None:
-        """The owner's own model, once there is one."""
+        """The newest model of the owner's own."""
         return self._model if self.own_models else None
 
     async def batch(self, **changes: Any) -> dict[str, Any]:
@@ -162,6 +164,10 @@ async def _key(scene: Scene) -> str:
     return str((await scene.model())["key"])
 
 
+async def _another_key(scene: Scene) -> str:
+    return str(scene.add_own_model()["key"])
+
+
 def _made_by(name: str, key: str) -> Callable[[Scene], Awaitable[str]]:
     async def make(scene: Scene) -> str:
         return str((await scene.answer(name))[key])
@@ -197,6 +203,7 @@ _MAKERS: dict[str, Callable[[Scene], Awaitable[str]]] = {
     "bulk_download_item_name": _download,
     "key": _key,
     "model_key": _key,
+    "other_key": _another_key,
     "text_model": _key,
     "id": _made_by("POST /api/v2/models/install", "id"),
     "workflow_id": _made_by("POST /api/v1/workflows/", "workflow_id"),
@@ -214,10 +221,15 @@ async def new_scene(
 ) -> Scene:
     """Somebody who has just signed up, on a plan that includes all there is."""
     owner = await api.person(email)
+    give_every_feature(database, owner)
+    return Scene(api, database, owner, email, own_models=own_models)
+
+
+def give_every_feature(database: TestDatabase, person: Subject) -> None:
+    """Puts a person on the plan that includes all there is."""
     with psycopg.connect(database.owner) as connection:
         connection.execute(
             "UPDATE user_subscriptions SET plan_id = (SELECT id FROM subscription_plans WHERE slug = 'enterprise')"
             " WHERE user_id = %s",
-            [owner.user_id],
+            [person.user_id],
         )
-    return Scene(api, database, owner, email, own_models=own_models)
