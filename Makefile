@@ -13,6 +13,7 @@ PIP_FLAGS := --quiet --require-hashes --disable-pip-version-check
 MARKS := .install
 PAGE := .venv/share/invokeai-saas/page/index.html
 NODES := .venv/share/invokeai-saas/nodes.json
+PEER := .venv-peer/installed
 LIBRARY := .venv/share/invokeai-saas/library/shipped.json
 
 .PHONY: help run demo test test-engine lint format bench chaos sheet install dev lock doctor clean
@@ -52,7 +53,7 @@ doctor: install ## what is wrong on this machine, and what to do
 
 install: $(MARKS)/local $(MARKS)/engine $(PAGE) $(NODES) $(LIBRARY) ## everything the service needs
 
-dev: install $(MARKS)/dev $(MARKS)/engine-dev $(MARKS)/client
+dev: install $(MARKS)/dev $(MARKS)/engine-dev $(MARKS)/client $(PEER)
 
 $(MARKS)/local: requirements/local.txt pyproject.toml
 	@mkdir -p $(MARKS)
@@ -84,6 +85,12 @@ $(MARKS)/engine: requirements/engine.txt pyproject.toml
 	@test -x $(ENGINE_PY) || $(PYTHON) -m venv .venv-engine
 	@$(ENGINE_PY) -m pip install $(PIP_FLAGS) -r requirements/engine.txt
 	@$(ENGINE_PY) -m pip install --quiet --no-deps --no-build-isolation --disable-pip-version-check -e .
+	@touch $@
+
+# Stock InvokeAI, which the tests and the benchmark compare with.
+$(PEER): requirements/peer.txt $(MARKS)/engine $(MARKS)/dev
+	@echo "Installing what stock InvokeAI needs beside the engine (.venv-peer)"
+	@$(PY) -c "from bench import peer; peer.install()"
 	@touch $@
 
 # InvokeAI's page comes out of the package that the engine's environment has; the API never imports it.

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from tests.graphs import batch_body
-
 if TYPE_CHECKING:
     from tests.conformance.scene import Scene
 
@@ -105,11 +103,19 @@ PROMPT = {"name": "Helper", "content": "Write a prompt."}
 
 
 async def _workflow_change(scene: Scene) -> Call:
-    return Call(json={"workflow": WORKFLOW | {"id": await scene.thing("workflow_id"), "name": "Renamed"}})
+    return Call(json={"workflow": WORKFLOW | {"id": scene.made["workflow_id"], "name": "Renamed"}})
 
 
-async def _model_key(scene: Scene) -> str:
-    return await scene.thing("key")
+async def _with_cover(scene: Scene) -> Call:
+    path = f"/api/v2/models/i/{scene.made['key']}/image"
+    (await scene.owner.request("PATCH", path, files={"image": png()})).raise_for_status()
+    return Call()
+
+
+async def _with_thumbnail(scene: Scene) -> Call:
+    path = f"/api/v1/workflows/i/{scene.made['workflow_id']}/thumbnail"
+    (await scene.owner.request("PUT", path, files={"image": png()})).raise_for_status()
+    return Call()
 
 
 async def _by_hash(scene: Scene) -> Call:
@@ -122,12 +128,18 @@ async def _by_attributes(scene: Scene) -> Call:
 
 
 async def _two_models(scene: Scene) -> Call:
-    return Call(json={"model_key_1": await scene.thing("key"), "model_key_2": await scene.thing("key")})
+    return Call(json={"model_key_1": await scene.thing("key"), "model_key_2": await scene.thing("other_key")})
+
+
+async def _linked_models(scene: Scene) -> Call:
+    call = await _two_models(scene)
+    await scene.owner.post("/api/v1/model_relationships/", json=call.json)
+    return call
 
 
 async def _batch(scene: Scene) -> Call:
-    await scene.model()
-    return Call(json=batch_body(runs=2, destination="canvas", origin="workflows", workflow=WORKFLOW))
+    changes = {"runs": 2, "destination": "canvas", "origin": "workflows", "workflow": WORKFLOW}
+    return Call(json=await scene.batch(**changes))
 
 
 async def _canceled(scene: Scene) -> Call:
@@ -222,6 +234,8 @@ CALLS: dict[str, Build] = {
     "POST /api/v2/models/i/bulk_delete": naming(keys=["key"]),
     "POST /api/v2/models/i/bulk_reidentify": naming(keys=["key"]),
     "PATCH /api/v2/models/i/{key}": body(name="Renamed", description="Draws hearts."),
+    "GET /api/v2/models/i/{key}/image": _with_cover,
+    "DELETE /api/v2/models/i/{key}/image": _with_cover,
     "PATCH /api/v2/models/i/{key}/image": fixed(Call(files={"image": png()})),
     "POST /api/v2/models/install": _install_source,
     "GET /api/v2/models/install/huggingface": query(source="someone/model"),
@@ -231,7 +245,7 @@ CALLS: dict[str, Build] = {
     "GET /api/v2/models/scan_folder": query(scan_path="/models"),
     "DELETE /api/v2/models/sync/orphaned": body(paths=["models/x"]),
     "POST /api/v1/model_relationships/": _two_models,
-    "DELETE /api/v1/model_relationships/": _two_models,
+    "DELETE /api/v1/model_relationships/": _linked_models,
     "POST /api/v1/model_relationships/batch": naming(model_keys=["key"]),
     # queue
     "POST /api/v1/queue/{queue_id}/enqueue_batch": _batch,
@@ -288,5 +302,25 @@ CALLS: dict[str, Build] = {
     "GET /api/v1/workflows/tags": query(categories=["user"]),
     "PATCH /api/v1/workflows/i/{workflow_id}": _workflow_change,
     "PATCH /api/v1/workflows/i/{workflow_id}/is_public": body(is_public=False),
+    "GET /api/v1/workflows/i/{workflow_id}/thumbnail": _with_thumbnail,
+    "DELETE /api/v1/workflows/i/{workflow_id}/thumbnail": _with_thumbnail,
     "PUT /api/v1/workflows/i/{workflow_id}/thumbnail": fixed(Call(files={"image": png()})),
 }
+
+# What a good call gets in the place of the first success of InvokeAI's document.
+EXPECTED = {
+    "DELETE /api/v2/models/install": 204,  # its document has 200 too, its endpoint never answers it
+    "PUT /api/v2/models/convert/{key}": 422,  # no model is of a kind that could be converted
+    "GET /api/v1/utilities/fonts/{font_path}": 404,  # there are none
+    "POST /api/v1/utilities/expand-prompt": 422,  # no text models are on offer
+    "POST /api/v1/utilities/image-to-prompt": 422,
+}
+# Good calls that a test of these cannot make.
+ASK_THE_HUB = {
+    "GET /api/v2/models/hugging_face",
+    "GET /api/v2/models/install/huggingface",
+}  # tests/catalog/installs
+ASK_A_WORKER = {
+    "POST /api/v2/models/i/{key}/reidentify",
+    "POST /api/v2/models/i/bulk_reidentify",
+}  # tests/catalog

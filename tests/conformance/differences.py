@@ -83,6 +83,7 @@ INTENDED = [
     Intended("GET /api/v1/boards/ (neither all nor a page)", "status", "400", "422", _QUERY),
     Intended("GET /api/v1/gallery/item_names (no day)", "status", "200", "422", _QUERY),
     Intended("GET /api/v1/virtual_boards/by_date/* (no day)", "status", "200", "422", _QUERY),
+    Intended("DELETE /api/v1/videos/i/{video_name} (unknown)", "status", "403", "404", _UNKNOWN),
     Intended("* /api/v1/images/i/{image_name} (unknown)", "status", "403", "404", _UNKNOWN),
     Intended("POST /api/v1/board_images/ (unknown picture)", "status", "403", "404", _UNKNOWN),
     Intended("DELETE /api/v1/board_images/ (unknown)", "status", "500", "404", _UNKNOWN),
@@ -113,7 +114,49 @@ INTENDED = [
         "200",
         "there are none of that type, whatever it is",
     ),
+    Intended("GET /api/v1/model_relationships/i/{model_key} (unknown)", "status", "200", "404", _UNKNOWN),
+    Intended(
+        "* /api/v2/models/i/{key} (unknown)",
+        "feature",
+        "nothing",
+        "string",
+        "the page can say which plan has it",
+    ),
+    Intended("* /api/v2/models/i/{key} (unknown)", "plans", "nothing", "array", "as above"),
+    Intended(
+        "GET /api/v2/models/install", "status", "403", "200", "a person's own; there they are everybody's"
+    ),
     Intended("GET /api/v2/models/i/{key}/image (unknown)", "status", "500", "404", _UNKNOWN),
+    # library
+    Intended(
+        "* /api/v1/workflows/i/{workflow_id}/thumbnail",
+        "",
+        "null",
+        "object",
+        "as InvokeAI's document promises",
+    ),
+    Intended("GET /api/v1/*", "media type", "image/png", "image/webp", "thumbnails of a tenth of the size"),
+    Intended("POST /api/v1/style_presets/ (bad data)", "status", "400", "422", "it names the field"),
+    Intended(
+        "GET /api/v1/style_presets/export",
+        "status",
+        "403",
+        "200",
+        "a person's own; there they are everybody's",
+    ),
+    Intended(
+        "POST /api/v1/style_presets/import",
+        "status",
+        "403",
+        "200",
+        "a person's own; there they are everybody's",
+    ),
+    Intended(
+        "GET /api/v1/recall/{queue_id}", "note", "string", "nothing", "there it says that nothing can be read"
+    ),
+    Intended(
+        "GET /api/v1/recall/{queue_id}", "parameters", "nothing", "object", "what was sent can be read here"
+    ),
 ]
 # What depends on the engine that the tests run, and so is not always seen.
 INCIDENTAL = [
@@ -125,5 +168,27 @@ INCIDENTAL = [
     Intended("GET /api/v1/images/i/{image_name}/workflow", "graph", "string", "null", _PAST),
 ]
 
+_ADMINISTRATORS = "InvokeAI keeps it for its administrator, who has everybody's; a person's own here"
+
 # Served operations that the session leaves out.
-UNTOLD: dict[str, str] = {}
+UNTOLD = {
+    "PUT /api/v2/models/convert/{key}": _ADMINISTRATORS,
+    "GET /api/v2/models/hugging_face": "asks the model hub",
+    "GET /api/v2/models/install/huggingface": "asks the model hub",
+    "POST /api/v2/models/i/bulk_delete": _ADMINISTRATORS,
+    "POST /api/v2/models/i/bulk_reidentify": _ADMINISTRATORS,
+    "DELETE /api/v2/models/i/{key}/image": _ADMINISTRATORS,
+    "PATCH /api/v2/models/i/{key}/image": _ADMINISTRATORS,
+    "POST /api/v2/models/i/{key}/reidentify": _ADMINISTRATORS,
+    "DELETE /api/v2/models/install": _ADMINISTRATORS,
+    "POST /api/v2/models/install": _ADMINISTRATORS,
+    "DELETE /api/v2/models/install/{id}": _ADMINISTRATORS,
+    "GET /api/v2/models/install/{id}": _ADMINISTRATORS,
+    "POST /api/v2/models/install/{id}/pause": _ADMINISTRATORS,
+    "POST /api/v2/models/install/{id}/restart_failed": _ADMINISTRATORS,
+    "POST /api/v2/models/install/{id}/restart_file": _ADMINISTRATORS,
+    "POST /api/v2/models/install/{id}/resume": _ADMINISTRATORS,
+    "GET /api/v2/models/starter_models": "its list is of InvokeAI's making; ours is empty",
+    "DELETE /api/v1/model_relationships/": _ADMINISTRATORS,
+    "POST /api/v1/model_relationships/": _ADMINISTRATORS,
+}

@@ -15,8 +15,8 @@ from tests.apps import PASSWORD, RunningApi, Subject
 from tests.conformance.calls import CALLS, Call, mp4, png
 from tests.conformance.records import starter_record
 from tests.contract import BY_NAME
-from tests.factories import insert, make_image
-from tests.graphs import add_model, batch_body
+from tests.factories import insert, make_image, make_video
+from tests.graphs import add_model, batch_body, picture_graph
 from tests.servers import TestDatabase
 from tests.waiting import eventually
 
@@ -35,6 +35,7 @@ class Scene:
         api, database: where.
         owner: whose they are.
         email: the owner's.
+        own_models: whether the models are the owner's alone, rather than on offer to all.
     """
 
     api: RunningApi
@@ -42,6 +43,7 @@ class Scene:
     owner: Subject
     email: str
     password: str = PASSWORD
+    own_models: bool = False
     made: dict[str, str] = field(default_factory=dict)  # the newest of each kind
     _model: dict[str, Any] | None = None
 
@@ -66,10 +68,25 @@ class Scene:
         return await self.owner.request(method, path, **call.options())
 
     async def model(self) -> dict[str, Any]:
-        """A model on offer to all, the same each time."""
-        if self._model is None:
-            self._model = add_model(self.database, **starter_record())
+        """The model on offer to all; a new one of the owner's where models are their own."""
+        if self._model is None or self.own_models:
+            record = starter_record()
+            self._model = self.add_own_model() if self.own_models else add_model(self.database, **record)
         return self._model
+
+    def add_own_model(self) -> dict[str, Any]:
+        owner, key = self.owner.user_id, str(uuid4())
+        record = starter_record() | {"key": key, "name": f"Model {key}", "hash": f"blake3:{key}"}
+        return add_model(self.database, owner, **record | {"path": f"models/users/{owner}/{key}"})
+
+    @property
+    def own_model(self) -> dict[str, Any] | None:
+        """The newest model of the owner's own."""
+        return self._model if self.own_models else None
+
+    async def batch(self, **changes: Any) -> dict[str, Any]:
+        """A body for enqueue_batch that names the model."""
+        return batch_body(picture_graph(**await self.model()), **changes)
 
     async def canceled_item(self) -> str:
         item = await self.thing("item_id")
@@ -109,18 +126,16 @@ async def _image(scene: Scene) -> str:
 
 async def _video(scene: Scene) -> str:
     assert scene.owner.user_id is not None
-    name = f"{uuid4()}.mp4"
-    video = {"kind": "video", "duration_seconds": 1.0, "fps": 4.0, "width": 64, "height": 48}
     with psycopg.connect(scene.database.owner) as connection:
-        make_image(connection, scene.owner.user_id, image_name=name, **video)
+        name = make_video(connection, scene.owner.user_id, duration_seconds=1.0, fps=4.0, width=64, height=48)
     await scene.file(name, mp4()[1], "video/mp4")
     await scene.file(f"thumbnails/{name[:-4]}.webp", png()[1], "image/webp")
     return name
 
 
 async def _enqueued(scene: Scene) -> dict[str, Any]:
-    await scene.model()
-    answer = await scene.owner.post(f"{_QUEUE}/enqueue_batch", json=batch_body(destination="canvas"))
+    body = await scene.batch(destination="canvas")
+    answer = await scene.owner.post(f"{_QUEUE}/enqueue_batch", json=body)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -149,11 +164,8 @@ async def _key(scene: Scene) -> str:
     return str((await scene.model())["key"])
 
 
-async def _own_key(scene: Scene) -> str:
-    """A model of the person's alone."""
-    owner = scene.owner.user_id
-    record = starter_record() | {"key": str(uuid4()), "path": f"models/users/{owner}/{uuid4()}"}
-    return str(add_model(scene.database, owner, **record)["key"])
+async def _another_key(scene: Scene) -> str:
+    return str(scene.add_own_model()["key"])
 
 
 def _made_by(name: str, key: str) -> Callable[[Scene], Awaitable[str]]:
@@ -191,7 +203,7 @@ _MAKERS: dict[str, Callable[[Scene], Awaitable[str]]] = {
     "bulk_download_item_name": _download,
     "key": _key,
     "model_key": _key,
-    "own_key": _own_key,
+    "other_key": _another_key,
     "text_model": _key,
     "id": _made_by("POST /api/v2/models/install", "id"),
     "workflow_id": _made_by("POST /api/v1/workflows/", "workflow_id"),
@@ -204,13 +216,20 @@ _MAKERS: dict[str, Callable[[Scene], Awaitable[str]]] = {
 }
 
 
-async def new_scene(api: RunningApi, database: TestDatabase, email: str = "ada@example.com") -> Scene:
+async def new_scene(
+    api: RunningApi, database: TestDatabase, email: str = "ada@example.com", *, own_models: bool = False
+) -> Scene:
     """Somebody who has just signed up, on a plan that includes all there is."""
     owner = await api.person(email)
+    give_every_feature(database, owner)
+    return Scene(api, database, owner, email, own_models=own_models)
+
+
+def give_every_feature(database: TestDatabase, person: Subject) -> None:
+    """Puts a person on the plan that includes all there is."""
     with psycopg.connect(database.owner) as connection:
         connection.execute(
             "UPDATE user_subscriptions SET plan_id = (SELECT id FROM subscription_plans WHERE slug = 'enterprise')"
             " WHERE user_id = %s",
-            [owner.user_id],
+            [person.user_id],
         )
-    return Scene(api, database, owner, email)

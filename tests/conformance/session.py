@@ -331,6 +331,7 @@ UTILITIES = [
     step("POST utilities/dynamicprompts", "no prompt", json={}),
     step("POST utilities/dynamicprompts", "too many", json={"prompt": "a", "max_prompts": 10_001}),
     step("GET utilities/fonts"),
+    step("GET utilities/fonts/{font_path}", "unknown", font_path="none.woff2"),
     step("POST utilities/expand-prompt", json={"prompt": "a heart", "model_key": UNKNOWN}),
     step("POST utilities/image-to-prompt", json={"image_name": f"{UNKNOWN}.png", "model_key": UNKNOWN}),
 ]

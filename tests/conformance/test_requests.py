@@ -19,7 +19,7 @@ _LIMIT = re.compile(r"^\| `([^`]+)` \| `([^`]+)` \| `([^`]+)` \| (.+) \|$", re.M
 
 
 class Limit(NamedTuple):
-    """A line of docs/contract.md. The first three are patterns with `*`, as file names have them."""
+    """A line of docs/contract.md. Operations and place are patterns with `*`, as file names have them."""
 
     operations: str
     place: str
@@ -30,8 +30,15 @@ class Limit(NamedTuple):
         return (
             fnmatchcase(name, _literal(self.operations))
             and fnmatchcase(difference.place, _literal(self.place))
-            and difference.what == self.what
+            and self._is_enough(difference.what)
         )
+
+    def _is_enough(self, what: str) -> bool:
+        """A `+` after the number of a bound means: that, or more."""
+        if not self.what.endswith("+"):
+            return what == self.what
+        (rule, least), (found, _, number) = self.what[:-1].split(" "), what.partition(" ")
+        return rule == found and float(number) >= float(least)
 
 
 def _literal(pattern: str) -> str:

@@ -49,8 +49,8 @@ async def _played(url: str, steps: list[Step]) -> list[Answer]:
 
 def _seen(step: Step, theirs: Answer, ours: Answer) -> Iterator[Seen]:
     """Each difference between two answers to one step."""
-    if theirs.status >= 400 and not step.is_served and ours.status < 400:
-        return  # of nothing there is nothing to refuse
+    if theirs.status == 422 and not step.is_served and ours.status < 400:
+        return  # whatever is asked of nothing, nothing is the answer
     if theirs.status != ours.status:
         yield Seen(step.label, "status", str(theirs.status), str(ours.status))
         return

@@ -163,7 +163,7 @@ async def urls(video_name: str, session: Reader, shared: Shared) -> VideoUrls:
     return service.urls(await gallery.require(session, video_name, "video"), shared.media)
 
 
-@router.head("/i/{video_name}/full", include_in_schema=False)
+@router.head("/i/{video_name}/full", response_class=Response)
 @router.get("/i/{video_name}/full", response_class=Response)
 async def full(video_name: str, request: Request, person: MediaCaller, shared: Shared) -> Response:
     """The video itself, whole or in ranges."""
