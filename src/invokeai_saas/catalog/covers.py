@@ -18,7 +18,7 @@ from invokeai_saas.catalog import repository, rights, service
 from invokeai_saas.catalog.tables import Model
 from invokeai_saas.db.session import WriteSession
 from invokeai_saas.errors import NotFound, PayloadTooLarge, Unauthenticated, UnsupportedMediaType
-from invokeai_saas.identity.access import media_caller
+from invokeai_saas.identity.access import MEDIA_COOKIE, media_caller
 from invokeai_saas.identity.service import Person
 from invokeai_saas.services import Services
 from invokeai_saas.storage.answers import stored_file
@@ -78,7 +78,7 @@ async def cover(request: Request, shared: Services, key: str) -> Response:
 async def _who(request: Request, shared: Services) -> UUID:
     """An `<img>` sends the media cookie at best; whose has run out sees what nobody sees."""
     try:
-        return (await media_caller(request, shared)).user_id
+        return (await media_caller(request, shared, request.cookies.get(MEDIA_COOKIE))).user_id
     except Unauthenticated:
         return NOBODY
 
