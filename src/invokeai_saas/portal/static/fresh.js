@@ -1,0 +1,35 @@
+// Answers about the queue that are not out of date when they arrive.
+//
+// An event of the queue makes InvokeAI's page ask again, but not for what it is asking already. A short job ends while
+// the page still asks about its beginning; what then arrives is from before the end, and stays: a button to cancel what
+// is over. So an answer that an event has overtaken is asked for once more, before the page sees it.
+(() => {
+  "use strict";
+
+  const QUEUE = /^\/api\/v1\/queue\//;
+  const EVENT = /^42\["(queue_|batch_)/; // Socket.IO's wire, see socket.js
+  const TRIES = 3;
+
+  let changed = -Infinity; // when the last event of the queue came, by `performance.now`
+
+  // The page's socket is looked at rather than our own: of the two, it is the one that makes the page ask.
+  const NativeWebSocket = window.WebSocket;
+  window.WebSocket = class extends NativeWebSocket {
+    constructor(...how) {
+      super(...how);
+      this.addEventListener("message", ({ data }) => {
+        if (typeof data === "string" && EVENT.test(data)) changed = performance.now();
+      });
+    }
+  };
+
+  window.invokeaiSaas.filter(async (url, method, response, { since, ask }) => {
+    if (method !== "GET" || !QUEUE.test(url.pathname)) return response;
+    let asked = since;
+    for (let tries = 0; response.ok && changed > asked && tries < TRIES; tries += 1) {
+      asked = performance.now();
+      response = await ask();
+    }
+    return response;
+  });
+})();
