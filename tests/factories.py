@@ -69,6 +69,24 @@ def make_image(connection: psycopg.Connection[Any], user_id: UUID, **changes: An
     return str(name)
 
 
+def make_download(connection: psycopg.Connection[Any], user_id: UUID, **changes: Any) -> str:
+    """A download's row (no file), ready; answers its name."""
+    download, now = uuid4(), datetime.now(UTC)
+    values: Row = {
+        "id": download,
+        "user_id": user_id,
+        "item_name": f"{download}.zip",
+        "state": "ready",
+        "s3_key": f"users/{user_id}/downloads/{download}.zip",
+        "file_size_bytes": 22,
+        "alive_until": now,
+        "expires_at": now + timedelta(hours=1),
+    }
+    values |= changes
+    insert(connection, "bulk_downloads", **values)
+    return str(values["item_name"])
+
+
 def people(database: TestDatabase) -> tuple[UUID, UUID]:
     """The first two people by address."""
     with psycopg.connect(database.owner) as connection:
@@ -88,6 +106,7 @@ def _fill(connection: psycopg.Connection[Any], user_id: UUID) -> None:
     name = make_image(connection, user_id)
     insert(connection, "boards", **mine, board_id=board, board_name="A board")
     insert(connection, "board_images", **mine, board_id=board, image_name=name)
+    make_download(connection, user_id)
     insert(connection, "client_state", **mine, key="k", value="v")
     insert(
         connection, "models", **mine, key=uuid4().hex, name="m", base="sd-1", type="main", format="diffusers",

@@ -64,6 +64,7 @@ class TestDatabase:
             "sign_ups_per_hour": 10_000,
             "requests_per_minute": 1_000_000,
             "enqueues_per_minute": 1_000_000,
+            "uploads_per_minute": 1_000_000,
         }
         return Settings.model_validate(values | changes)
 

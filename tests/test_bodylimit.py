@@ -21,3 +21,13 @@ async def test_large_bodies_are_refused(settings: Settings) -> None:
             assert (answer.status_code, answer.json()["code"]) == (413, "payload_too_large")
         small = await nobody.post("/api/v1/auth/login", json={"email": "a@example.com", "password": "x"})
         assert small.status_code == 401
+
+
+async def test_paths_that_take_files_have_a_limit_of_their_own(settings: Settings) -> None:
+    async with running_api(
+        settings.model_copy(update={"max_body_bytes": 2000, "max_upload_bytes": 5000})
+    ) as api:
+        nobody = api.nobody()
+        assert (await nobody.post("/api/v1/images/upload", content=b"x" * 7000)).status_code == 401
+        assert (await nobody.post("/api/v1/images/upload", content=b"x" * 7001)).status_code == 413
+        assert (await nobody.post("/api/v1/images/upload/", content=b"x" * 2001)).status_code == 413

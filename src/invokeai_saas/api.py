@@ -23,8 +23,11 @@ from invokeai_saas.catalog.endpoints import router as catalog_router
 from invokeai_saas.credits.endpoints import router as credits_router
 from invokeai_saas.errors import ServiceError
 from invokeai_saas.gallery.board_endpoints import router as boards_router
+from invokeai_saas.gallery.downloads.endpoints import router as downloads_router
 from invokeai_saas.gallery.endpoints import router as images_router
 from invokeai_saas.gallery.listing_endpoints import router as gallery_router
+from invokeai_saas.gallery.uploads.endpoints import PATH as UPLOAD_PATH
+from invokeai_saas.gallery.uploads.endpoints import router as uploads_router
 from invokeai_saas.identity.endpoints import router as identity_router
 from invokeai_saas.observability.requests import RequestMiddleware
 from invokeai_saas.portal.endpoints import page_router
@@ -53,6 +56,8 @@ def _routers() -> list[APIRouter]:
         app_router,
         gallery_router,
         images_router,
+        uploads_router,
+        downloads_router,
         boards_router,
         media_router,
         studio_router,
@@ -98,7 +103,11 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimitMiddleware,
+        limit=settings.max_body_bytes,
+        larger={UPLOAD_PATH: settings.max_upload_bytes + settings.max_body_bytes},
+    )
     app.add_middleware(RequestMiddleware)
     combined: ASGIApp = socketio.ASGIApp(sockets, other_asgi_app=app, socketio_path=SOCKET_PATH)
     return combined

@@ -5,6 +5,7 @@ The framework has a limit too; it answers in plain text, and our refusals carry 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 from starlette.responses import JSONResponse
@@ -22,19 +23,22 @@ class BodyLimitMiddleware:
 
     Parameters:
         limit: bytes.
+        larger: bytes for the paths that take files, which are never held in memory whole.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._limit = limit
+        self._larger = dict(larger or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = self._larger.get(scope["path"], self._limit)
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > self._limit:
-            await self._refuse(scope, receive, send)
+        if not declared.isdigit() or int(declared) > limit:
+            await _refuse(limit, scope, receive, send)
             return
         read = 0
         refused = False
@@ -43,7 +47,7 @@ class BodyLimitMiddleware:
             nonlocal read, refused
             message = await receive()
             read += len(message.get("body", b""))
-            if read > self._limit:
+            if read > limit:
                 refused = True
                 raise BodyTooLong
             return message
@@ -56,9 +60,10 @@ class BodyLimitMiddleware:
         with suppress(BodyTooLong):
             await self._app(scope, counted, send_unless_refused)
         if refused:
-            await self._refuse(scope, receive, send)
+            await _refuse(limit, scope, receive, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = PayloadTooLarge(f"A request may be {self._limit // 2**20} MiB long.")
-        answer = JSONResponse(error.body(), status_code=error.status, headers={"Connection": "close"})
-        await answer(scope, receive, send)
+
+async def _refuse(limit: int, scope: Scope, receive: Receive, send: Send) -> None:
+    error = PayloadTooLarge(f"A request may be {limit // 2**20} MiB long.")
+    answer = JSONResponse(error.body(), status_code=error.status, headers={"Connection": "close"})
+    await answer(scope, receive, send)

@@ -1,6 +1,7 @@
 """Every error that leaves this service, in one tree.
 
     ServiceError
+    ├── BadRequest             400  where InvokeAI's page expects this status
     ├── Unauthenticated        401  no token, a bad one, or an expired one
     ├── InsufficientCredits    402  needed and available stand beside the code
     ├── NotInPlan              403  the feature, and the plans that have it
@@ -53,6 +54,13 @@ class ServiceError(Exception):
     def body(self) -> dict[str, object]:
         """The JSON body of the HTTP answer."""
         return {"detail": self.message, "code": self.code, **self.data}
+
+
+class BadRequest(ServiceError):
+    """Bad input, where InvokeAI answers with this status rather than 422."""
+
+    status = 400
+    code = "bad_request"
 
 
 class Unauthenticated(ServiceError):
@@ -177,8 +185,17 @@ class Unavailable(ServiceError):
 
 
 class StorageQuotaExceeded(ServiceError):
+    """Parameters: used, limit: bytes of the person's files, and that the plan allows."""
+
     status = 507
     code = "storage_quota_exceeded"
+
+    def __init__(self, used: int, limit: int) -> None:
+        super().__init__(
+            f"Your storage is full: {used / 2**30:.1f} of {limit / 2**30:.0f} GB are used."
+            " Delete pictures that you don't need, or choose a plan with more.",
+            data={"used": used, "limit": limit},
+        )
 
 
 class SetupError(Exception):

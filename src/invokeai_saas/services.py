@@ -12,6 +12,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from invokeai_saas.catalog.nodes import NodeCatalog
 from invokeai_saas.db.session import Database, open_database
 from invokeai_saas.errors import SetupError
+from invokeai_saas.gallery.downloads.runner import DownloadRunner
 from invokeai_saas.identity.service import Identity
 from invokeai_saas.identity.tokens import LocalIssuer
 from invokeai_saas.queue.doorbell import Doorbell
@@ -19,6 +20,7 @@ from invokeai_saas.queue.nodetypes import NodeTypes
 from invokeai_saas.ratelimit import RateLimiter
 from invokeai_saas.realtime.publisher import Publisher
 from invokeai_saas.settings import Settings
+from invokeai_saas.slots import Slots
 from invokeai_saas.storage.media import MediaSigner
 from invokeai_saas.storage.objects import ObjectStore, open_object_store
 
@@ -33,11 +35,13 @@ class Services:
     identity: Identity
     limiter: RateLimiter
     objects: ObjectStore
+    decodes: Slots
     media: MediaSigner
     nodes: NodeCatalog
     node_types: NodeTypes
     doorbell: Doorbell
     publisher: Publisher
+    downloads: DownloadRunner
 
 
 def open_redis(settings: Settings) -> Redis:
@@ -91,6 +95,8 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
     database = open_database(settings)
     redis = open_redis(settings)
     nodes = NodeCatalog(settings.node_schemas)
+    objects = open_object_store(settings)
+    downloads = DownloadRunner(settings, database, objects, publisher)
     try:
         yield Services(
             settings=settings,
@@ -98,13 +104,16 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
             redis=redis,
             identity=Identity(database, local_issuer(settings), settings, publisher.end_sessions),
             limiter=RateLimiter(redis),
-            objects=open_object_store(settings),
+            objects=objects,
+            decodes=Slots(settings.decodes_at_once),
             media=_media_signer(settings),
             nodes=nodes,
             node_types=NodeTypes(nodes),
             doorbell=Doorbell(redis),
             publisher=publisher,
+            downloads=downloads,
         )
     finally:
+        await downloads.close()  # while there is a database to write to
         await redis.aclose()
         await database.close()

@@ -80,10 +80,23 @@ class Settings(BaseSettings):
     max_batch_bytes: int = 16 * MEBIBYTE  # of the values of all jobs that one enqueue_batch makes
     max_batch_jobs: int = 500  # jobs that one enqueue_batch may make
     max_pending_jobs: int = 2000  # jobs that one person may have waiting
-    max_body_bytes: int = 8 * MEBIBYTE  # of any request
+    max_body_bytes: int = 8 * MEBIBYTE  # of any request but uploads
     max_prompt_chars: int = 20_000
     requests_per_minute: int = 300  # a person
     enqueues_per_minute: int = 60
+
+    # Pictures from and to people's disks
+    max_upload_bytes: int = 64 * MEBIBYTE  # of one file
+    max_upload_pixels: int = (
+        8192 * 8192
+    )  # decoded, at most 4 bytes each, and as much again while it is changed
+    uploads_per_minute: int = 20  # a person
+    decodes_at_once: int = 2  # of a process: pictures being decoded, of one person one
+    download_seconds: int = 86_400  # a download of many pictures is kept so long once it is ready
+    max_download_bytes: int = 32 * 1024 * MEBIBYTE  # of the pictures in one
+    max_downloads: int = 5  # that one person may have being prepared, and as many kept
+    downloads_at_once: int = 2  # of a process: being written, of one person one
+    orphan_seconds: int = 86_400  # a file that no row names is deleted when it is older
 
     # The worker
     worker_engine: Literal["invokeai", "mock"] = "invokeai"

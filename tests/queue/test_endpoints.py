@@ -368,3 +368,27 @@ async def test_enqueues_are_limited_per_minute(settings: Settings, database: Tes
         answers = [await ada.post(f"{QUEUE}/enqueue_batch", json=batch_body()) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         assert int(answers[2].headers["retry-after"]) > 0
+
+
+async def test_without_room_for_pictures_nothing_is_queued(api: RunningApi, database: TestDatabase) -> None:
+    ada, bob = await api.person("ada@example.com"), await api.person("bob@example.com")
+    body = await _enqueue(ada)
+    limit = 20 * 2**30  # of the trial
+    state = (
+        "INSERT INTO gallery_state (user_id, bytes) VALUES (%s, %s)"
+        " ON CONFLICT (user_id) DO UPDATE SET bytes = excluded.bytes"
+    )
+    with psycopg.connect(database.owner, autocommit=True) as connection:
+        connection.execute(state, [ada.user_id, limit - 1])
+        await _enqueue(ada)
+        connection.execute(state, [ada.user_id, limit])
+    refused = await ada.post(f"{QUEUE}/enqueue_batch", json=batch_body())
+    expected = {"code": "storage_quota_exceeded", "used": limit, "limit": limit}
+    assert refused.status_code == 507
+    assert {key: refused.json()[key] for key in expected} == expected
+    await ada.put(f"{QUEUE}/i/{body['item_ids'][0]}/cancel")
+    retried = await ada.put(f"{QUEUE}/retry_items_by_id", json=body["item_ids"])
+    assert retried.status_code == 507
+    assert (await ada.get(f"{QUEUE}/status")).json()["queue"]["total"] == 2
+    await _enqueue(bob)
+    assert violations(database) == {}

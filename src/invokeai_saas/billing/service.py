@@ -13,6 +13,7 @@ from invokeai_saas.errors import NotInPlan
 
 # The tenant of a reader who is nobody yet: no row is theirs, and plans are nobody's rows.
 NOBODY = UUID(int=0)
+PLAN_ENDED = "Your plan has ended. Choose one to go on."
 
 
 async def plans(database: Database) -> list[PlanDTO]:
@@ -42,6 +43,19 @@ async def account_summary(db: Session) -> AccountSummary:
         cancel_at_period_end=bool(subscription and subscription.cancel_at_period_end),
         expires=await credits.expiring(db),
     )
+
+
+async def storage_limit(db: Session) -> int | None:
+    """Bytes of files that the caller's plan allows; None when it sets no limit.
+
+    Raises:
+        NotInPlan: there is no live plan.
+    """
+    standing = await repository.standing(db)
+    if standing is None:
+        raise NotInPlan("storage", [], PLAN_ENDED)
+    gigabytes = standing.plan.max_storage_gb
+    return None if gigabytes is None else gigabytes * 2**30
 
 
 async def require_model_access(db: Session, families: set[str]) -> None:

@@ -78,6 +78,14 @@ async def is_there(session: Session, board_id: UUID) -> bool:
     return bool((await session.execute(select(exists().where(Board.board_id == board_id)))).scalar())
 
 
+async def hold(session: WriteSession, board_id: UUID) -> bool:
+    """Keeps a board from being deleted until this transaction ends; false when it is gone."""
+    statement = (
+        select(Board.board_id).where(Board.board_id == board_id).with_for_update(read=True, key_share=True)
+    )
+    return (await session.execute(statement)).scalar_one_or_none() is not None
+
+
 async def add(session: WriteSession, name: str) -> UUID:
     statement = insert(Board).values(user_id=session.user_id, board_name=name).returning(Board.board_id)
     return (await session.execute(statement)).scalar_one()

@@ -18,7 +18,9 @@ from sqlalchemy import (
     cast,
     delete,
     func,
+    insert,
     literal,
+    null,
     or_,
     select,
     true,
@@ -29,7 +31,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from invokeai_saas.db.session import ReadSession, WriteSession
 from invokeai_saas.gallery.schemas import Category, Direction, Kind, Origin
-from invokeai_saas.gallery.tables import Image
+from invokeai_saas.gallery.tables import GalleryState, Image
 
 Session = ReadSession | WriteSession
 Uncategorised = Literal["none"]
@@ -174,6 +176,17 @@ async def extras(session: Session, name: str) -> RowMapping | None:
     """What a picture's record carries besides: metadata, workflow, graph."""
     columns = (Image.image_metadata.label("metadata"), Image.workflow, Image.graph)
     return (await session.execute(select(*columns).where(Image.image_name == name))).mappings().one_or_none()
+
+
+async def add_upload(session: WriteSession, **values: Any) -> None:
+    """Writes the row of a picture that came from outside. Its place on a board is another row."""
+    kept = {name: null() if value is None else value for name, value in values.items()}
+    await session.execute(insert(Image).values(user_id=session.user_id, image_origin="external", **kept))
+
+
+async def stored_bytes(session: Session) -> int:
+    """The size of the person's files, with what this transaction has added."""
+    return (await session.execute(select(GalleryState.bytes))).scalar_one_or_none() or 0
 
 
 async def change(session: WriteSession, names: Sequence[str], **values: Any) -> list[tuple[str, UUID | None]]:

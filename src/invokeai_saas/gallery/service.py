@@ -101,6 +101,14 @@ async def require_board_id(session: Session, board_id: str) -> UUID:
     return wanted
 
 
+async def hold_board(session: WriteSession, board_id: str) -> UUID:
+    """As require_board_id, and the board stays until this transaction ends."""
+    wanted = await require_board_id(session, board_id)
+    if not await boards_repository.hold(session, wanted):
+        raise NotFound("This board")
+    return wanted
+
+
 async def resolve(session: Session, selection: Selection, origin: Origin | None = None) -> Wanted:
     """The pictures that a request's parameters select. Raises NotFound for an unknown board."""
     return Wanted(

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from invokeai_saas.db.base import Base, CreatedAt, NewId, Owner, Uid
+from invokeai_saas.db.base import Base, CreatedAt, Moment, NewId, Owner, Uid
 
 
 class Image(Base):
@@ -120,6 +120,31 @@ class BoardImage(Base):
     user_id: Mapped[Uid] = mapped_column(Uuid(as_uuid=True), primary_key=True)
     image_name: Mapped[str] = mapped_column(String(255), primary_key=True)
     board_id: Mapped[Uid]
+    created_at: Mapped[CreatedAt]
+
+
+class BulkDownload(Base):
+    """An archive of many pictures, being prepared or ready to be fetched."""
+
+    __tablename__ = "bulk_downloads"
+    __table_args__ = (
+        CheckConstraint("state IN ('preparing', 'ready', 'failed')", name="state"),
+        CheckConstraint("(state = 'ready') = (file_size_bytes IS NOT NULL)", name="size"),
+        CheckConstraint("starts_with(s3_key, 'users/' || user_id || '/downloads/')", name="key"),
+        UniqueConstraint("user_id", "item_name"),
+        Index("ix_bulk_downloads_alive_until", "alive_until", postgresql_where=text("state = 'preparing'")),
+        Index("ix_bulk_downloads_expires_at", "expires_at"),
+        Index("ix_bulk_downloads_s3_key", "s3_key"),
+    )
+
+    id: Mapped[Uid] = mapped_column(primary_key=True)
+    user_id: Mapped[Owner]
+    item_name: Mapped[str] = mapped_column(String(400))
+    state: Mapped[str] = mapped_column(String(10), server_default="preparing")
+    s3_key: Mapped[str] = mapped_column(String(512))
+    file_size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    alive_until: Mapped[Moment]  # of the process that prepares it
+    expires_at: Mapped[Moment]
     created_at: Mapped[CreatedAt]
 
 

@@ -99,6 +99,11 @@ Reader = Annotated[ReadSession, Depends(_reader, scope="function")]
 MediaReader = Annotated[ReadSession, Depends(_media_reader, scope="function")]
 
 
+async def limit_upload(person: Caller, shared: Shared) -> None:
+    """At most so many uploads a minute a person."""
+    await shared.limiter.check(str(person.user_id), "upload", shared.settings.uploads_per_minute)
+
+
 async def limit_enqueue(person: Caller, shared: Shared) -> None:
     """At most so many enqueues a minute a person."""
     await shared.limiter.check(str(person.user_id), "enqueue", shared.settings.enqueues_per_minute)

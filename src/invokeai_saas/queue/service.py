@@ -15,6 +15,7 @@ from invokeai_saas.catalog import service as catalog
 from invokeai_saas.credits.estimate import Work, estimate_credits
 from invokeai_saas.db.session import ReadSession, WriteSession
 from invokeai_saas.errors import Conflict, InsufficientCredits, InvalidInput, NotFound, NotInPlan
+from invokeai_saas.gallery import quota
 from invokeai_saas.queue import repository
 from invokeai_saas.queue.batches import (
     Batch,
@@ -46,6 +47,7 @@ async def enqueue(shared: Services, db: WriteSession, request: EnqueueRequest) -
         InsufficientCredits: the jobs need more than is available.
         NotInPlan: a node may not run here, or there is no live plan.
         Conflict: too many jobs are waiting (code `queue_full`).
+        StorageQuotaExceeded: there is no room for pictures.
     """
     batch, settings = request.batch, shared.settings
     checker = GraphCheck(shared.node_types, settings.max_prompt_chars)
@@ -148,6 +150,8 @@ async def _place(
     jobs: Sequence[dict[str, Any]],
 ) -> int:
     """Reserves and inserts; answers the priority. The doorbell rings after the commit."""
+    # A settlement keeps what its job has made, however much: so a job begins only where there is room.
+    await quota.require_room(db)
     try:
         placed = await repository.enqueue(
             db, batch_id, graph, batch.workflow, batch.origin, batch.destination, prepend, jobs,
@@ -169,7 +173,7 @@ def _refusal(error: DBAPIError) -> Exception:
     if code == "SC402":
         return InsufficientCredits(detail.get("needed", 0), detail.get("available", 0))
     if code in ("SC403", "SC404"):
-        return NotInPlan("generation", [], "Your plan has ended. Choose one to go on.")
+        return NotInPlan("generation", [], billing.PLAN_ENDED)
     if code == "SC429":
         return Conflict(
             f"{detail['pending']} jobs are waiting and {detail['limit']} may. Let some finish first.",

@@ -14,9 +14,11 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from invokeai_saas.errors import Unavailable
+from invokeai_saas.gallery.upkeep import GalleryUpkeep
 from invokeai_saas.queue.claims import Claims
 from invokeai_saas.queue.doorbell import WorkerBell
 from invokeai_saas.settings import Settings
+from invokeai_saas.storage.objects import open_object_store
 from invokeai_saas.worker.events import EventStream
 
 log = structlog.get_logger(__name__)
@@ -33,7 +35,7 @@ class Task:
 
 
 class Scheduler:
-    """Reaps silent workers' jobs, rings for waiting ones again, expires credits."""
+    """Reaps silent workers' jobs, rings for waiting ones again, expires credits, keeps the gallery's files in order."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -42,12 +44,18 @@ class Scheduler:
         self._redis = Redis.from_url(redis_url, socket_connect_timeout=5)
         self._bell = WorkerBell(self._redis)
         self._events = EventStream(redis_url)
+        self._gallery = GalleryUpkeep(
+            self._claims, open_object_store(settings), self._events, settings.orphan_seconds
+        )
         self._stopping = threading.Event()
         self._tasks = [
             Task("reap", min(1.0, settings.lease_seconds / 4), self.reap),
             Task("ring", 5.0, self.ring_again),
             Task("expire_credits", 60.0, self.expire_credits),
             Task("forget_workers", 3600.0, self._claims.forget_workers),
+            Task("reap_downloads", 15.0, self._gallery.reap_downloads),
+            Task("drop_downloads", 60.0, self._gallery.drop_downloads),
+            Task("sweep_files", 10.0, self._gallery.sweep),
         ]
 
     def run(self) -> None:

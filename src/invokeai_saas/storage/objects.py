@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime, timedelta
+from typing import IO, NamedTuple
 
 from obstore.exceptions import GenericError, NotModifiedError
 from obstore.store import S3Store
@@ -13,6 +13,11 @@ from invokeai_saas.errors import NotFound, Unavailable
 from invokeai_saas.settings import Settings
 
 _AWAY = "The file store cannot be reached right now. Please try again."
+_CHUNK = 2**20  # bytes of a file that are read at a time
+# Bytes of a part of a file that is written piece by piece, and how many are on their way at once. S3 takes ten
+# thousand parts: 80 GB.
+_PART = 8 * 2**20
+_PARTS_AT_ONCE = 2
 
 
 class StoredObject(NamedTuple):
@@ -27,6 +32,20 @@ class ObjectHead(NamedTuple):
 
     size: int
     etag: str | None
+
+
+class ObjectStream(NamedTuple):
+    """A file that is read piece by piece. Parameters: size: bytes."""
+
+    size: int
+    chunks: AsyncIterator[bytes]
+
+
+class ListedObject(NamedTuple):
+    """A file in a listing. Parameters: modified: when it was last written."""
+
+    key: str
+    modified: datetime
 
 
 class ObjectStore:
@@ -59,6 +78,24 @@ class ObjectStore:
         except (GenericError, OSError) as error:
             raise Unavailable(_AWAY) from error
 
+    async def open(self, key: str) -> ObjectStream:
+        """A file whose bytes come as they are asked for. Reading them can raise Unavailable too."""
+        try:
+            result = await self._store.get_async(key)
+        except FileNotFoundError as error:
+            raise NotFound("This file") from error
+        except (GenericError, OSError) as error:
+            raise Unavailable(_AWAY) from error
+
+        async def chunks() -> AsyncIterator[bytes]:
+            try:
+                async for chunk in result.stream(min_chunk_size=_CHUNK):
+                    yield bytes(chunk)
+            except (GenericError, OSError) as error:
+                raise Unavailable(_AWAY) from error
+
+        return ObjectStream(result.meta["size"], chunks())
+
     async def head(self, key: str) -> ObjectHead:
         try:
             meta = await self._store.head_async(key)
@@ -81,6 +118,46 @@ class ObjectStore:
             await self._store.put_async(key, data, attributes=_attributes(content_type))
         except (GenericError, OSError) as error:
             raise Unavailable(_AWAY) from error
+
+    async def put_file(self, key: str, file: IO[bytes], content_type: str) -> None:
+        """Stores an open file from its beginning, in parts when it is large."""
+        file.seek(0)
+        try:
+            await self._store.put_async(
+                key,
+                file,
+                attributes=_attributes(content_type),
+                chunk_size=_PART,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+        except (GenericError, OSError) as error:
+            raise Unavailable(_AWAY) from error
+
+    async def put_stream(self, key: str, chunks: AsyncIterator[bytes], content_type: str) -> int:
+        """Stores what comes piece by piece, all of it or nothing; answers its size in bytes.
+
+        What `chunks` raises leaves here as it is.
+        """
+        size = 0
+
+        async def counted() -> AsyncIterator[bytes]:
+            nonlocal size
+            async for chunk in chunks:
+                size += len(chunk)
+                yield chunk
+
+        try:
+            await self._store.put_async(
+                key,
+                counted(),
+                attributes=_attributes(content_type),
+                use_multipart=True,
+                chunk_size=_PART,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+        except (GenericError, OSError) as error:
+            raise Unavailable(_AWAY) from error
+        return size
 
     def put_sync(self, key: str, data: bytes, content_type: str) -> None:
         try:
@@ -110,6 +187,20 @@ class ObjectStore:
             return
         except (GenericError, OSError) as error:
             raise Unavailable(_AWAY) from error
+
+    def list_sync(self, prefix: str, after: str | None, limit: int) -> list[ListedObject]:
+        """Files below a prefix in the order of their keys.
+
+        Parameters:
+            after: the key before the first; None for the beginning.
+            limit: how many at most.
+        """
+        try:
+            listing = self._store.list(prefix, offset=after, chunk_size=limit)
+            found = next(iter(listing), [])
+        except (GenericError, OSError) as error:
+            raise Unavailable(_AWAY) from error
+        return [ListedObject(entry["path"], entry["last_modified"]) for entry in found]
 
 
 def _attributes(content_type: str) -> dict[str, str]:

@@ -19,8 +19,9 @@ router = APIRouter()
 _MODELS = "What models there are is decided by our staff. Ask them for the one you miss."
 _SERVER = "How the servers are set up is decided by our staff."
 _NODES = "Only our own nodes run on shared workers: packs of custom nodes can't be installed."
-_UPLOADS = "Uploading is not available yet."
-_DOWNLOADS = "Downloading many pictures at once is not available yet. Each can be saved by itself."
+_UPLOADS = (
+    "Pictures are uploaded to /api/v1/images/upload: this operation is not implemented in InvokeAI either."
+)
 _VIDEOS = "Videos are not available yet."
 _WORKFLOWS = "Saving workflows is not available yet. A workflow can be kept as a file from the editor's menu."
 _PRESETS = "Style presets are not available yet."
@@ -115,17 +116,8 @@ REFUSALS = [
         False,
         """
         v1/images/ POST
-        v1/images/upload POST
         """,
         _UPLOADS,
-    ),
-    *_table(
-        False,
-        """
-        v1/images/download POST
-        v1/images/download/{bulk_download_item_name} GET
-        """,
-        _DOWNLOADS,
     ),
     *_table(
         False,

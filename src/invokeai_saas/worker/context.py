@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from invokeai_saas.errors import NotFound, Unavailable
 from invokeai_saas.queue.claims import Claim, Claims
+from invokeai_saas.storage.encoding import encode_png, encode_thumbnail
 from invokeai_saas.storage.keys import image_key, thumbnail_key
 from invokeai_saas.storage.media import MediaSigner
 from invokeai_saas.storage.objects import ObjectStore
@@ -22,10 +23,6 @@ from invokeai_saas.worker import repository
 from invokeai_saas.worker.contract import ModelRecord, StoredImage, local_model_path
 from invokeai_saas.worker.events import EventStream
 
-_THUMBNAIL_PIXELS = 256
-_PNG_LEVEL = (
-    1  # the fastest: pictures hardly shrink further, and encoding shares the machine with the GPU's feeder
-)
 _RECORD_FIELDS = (
     "image_name", "width", "height", "image_origin", "image_category", "is_intermediate", "node_id", "session_id",
     "starred", "has_workflow", "created_at", "updated_at",
@@ -157,7 +154,10 @@ class DatabaseJobContext:
         """Encodes and uploads; answers the row that is to be."""
         user_id = self._claim.user_id
         keys = (image_key(user_id, stored.image_name), thumbnail_key(user_id, stored.image_name))
-        png, webp = _encode_png(image, parts), _encode_thumbnail(image)
+        with io.BytesIO() as out:
+            encode_png(image, parts, out)
+            png = out.getvalue()
+        webp = encode_thumbnail(image)
         self._objects.put_sync(keys[0], png, "image/png")
         self._objects.put_sync(keys[1], webp, "image/webp")
         kept = ("image_name", "image_origin", "image_category", "width", "height", "session_id", "node_id")
@@ -228,22 +228,3 @@ class DatabaseJobContext:
         if row is None:
             raise NotFound("This picture")
         return row
-
-
-def _encode_png(image: Image.Image, parts: dict[str, str | None]) -> bytes:
-    """The PNG with InvokeAI's own text chunks, which other tools read back."""
-    info = PngImagePlugin.PngInfo()
-    for name, text in parts.items():
-        if text:
-            info.add_text(name, text)
-    with io.BytesIO() as out:
-        image.save(out, "PNG", pnginfo=info, compress_level=_PNG_LEVEL)
-        return out.getvalue()
-
-
-def _encode_thumbnail(image: Image.Image) -> bytes:
-    small = image.convert("RGBA" if "A" in image.getbands() else "RGB")
-    small.thumbnail((_THUMBNAIL_PIXELS, _THUMBNAIL_PIXELS))
-    with io.BytesIO() as out:
-        small.save(out, "WEBP", quality=80)
-        return out.getvalue()

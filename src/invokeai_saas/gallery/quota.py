@@ -1,0 +1,40 @@
+"""How much a person may keep: the files of their gallery against what their plan allows."""
+
+from __future__ import annotations
+
+from invokeai_saas.billing import service as billing
+from invokeai_saas.db.session import WriteSession
+from invokeai_saas.errors import StorageQuotaExceeded
+from invokeai_saas.gallery import repository
+
+
+async def require_room(session: WriteSession) -> None:
+    """Refuses to begin what will be kept when there is no room at all.
+
+    Raises:
+        StorageQuotaExceeded: says how much is used, and the limit.
+        NotInPlan: there is no live plan.
+    """
+    limit = await billing.storage_limit(session)
+    used = await repository.stored_bytes(session)
+    if limit is not None and used >= limit:
+        raise StorageQuotaExceeded(used, limit)
+
+
+async def require_fits(session: WriteSession, added: int) -> None:
+    """Refuses what this transaction has added if it is more than there was room for.
+
+    Call it when the rows are written: their trigger has counted them and holds the count's lock, so that of two who
+    add at once the second sees the first's.
+
+    Parameters:
+        added: bytes.
+
+    Raises:
+        StorageQuotaExceeded: says how much is used without it, and the limit.
+        NotInPlan: there is no live plan.
+    """
+    limit = await billing.storage_limit(session)
+    used = await repository.stored_bytes(session)
+    if limit is not None and used > limit:
+        raise StorageQuotaExceeded(used - added, limit)
