@@ -69,6 +69,17 @@ def make_image(connection: psycopg.Connection[Any], user_id: UUID, **changes: An
     return str(name)
 
 
+def make_video(connection: psycopg.Connection[Any], user_id: UUID, **changes: Any) -> str:
+    """A video's row (no file); answers its name."""
+    facts: Row = {
+        "image_name": f"{uuid4()}.mp4",
+        "kind": "video",
+        "duration_seconds": 2.5,
+        "fps": 24.0,
+    }
+    return make_image(connection, user_id, **(facts | changes))
+
+
 def make_download(connection: psycopg.Connection[Any], user_id: UUID, **changes: Any) -> str:
     """A download's row (no file), ready; answers its name."""
     download, now = uuid4(), datetime.now(UTC)

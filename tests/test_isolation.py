@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 
 from invokeai_saas.api import _routers
 from tests.apps import RunningApi, Subject
-from tests.factories import insert, make_download, make_image
+from tests.factories import insert, make_download, make_image, make_video
 from tests.graphs import add_model, batch_body, picture_graph, unknown_key
 from tests.servers import TestDatabase
 
@@ -58,6 +58,12 @@ ROUTES = {
     "/api/v1/queue/{queue_id}/prune": OWN,
     "/api/v1/queue/{queue_id}/retry_items_by_id": OWN,
     "/api/v1/queue/{queue_id}/status": OWN,
+    "/api/v1/videos/i/{video_name}": MISSING,
+    "/api/v1/videos/i/{video_name}/full": MISSING,
+    "/api/v1/videos/i/{video_name}/metadata": MISSING,
+    "/api/v1/videos/i/{video_name}/thumbnail": MISSING,
+    "/api/v1/videos/i/{video_name}/urls": MISSING,
+    "/api/v1/videos/i/{video_name}/workflow": MISSING,
     "/api/v1/virtual_boards/by_date/{date}/image_names": OTHER,  # below
     "/api/v1/virtual_boards/by_date/{date}/item_names": OTHER,
     "/api/v2/models/i/{key}": MISSING,
@@ -70,6 +76,7 @@ ROUTES = {
 BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/api/v1/boards/{board_id}"): {"board_name": "Mine now"},
     ("PATCH", "/api/v1/images/i/{image_name}"): {"starred": True},
+    ("PATCH", "/api/v1/videos/i/{video_name}"): {"starred": True},
 }
 
 
@@ -114,11 +121,13 @@ async def _belongings(ada: Subject, database: TestDatabase) -> Belongings:
         image = make_image(connection, ada.user_id)
         archive = make_download(connection, ada.user_id)
         insert(connection, "board_images", user_id=ada.user_id, board_id=board, image_name=image)
+        video = make_video(connection, ada.user_id)
     return Belongings(
         {
             "queue_id": "default",
             "board_id": board,
             "image_name": image,
+            "video_name": video,
             "item_id": str(queued["item_ids"][0]),
             "batch_id": queued["batch"]["batch_id"],
             "destination": "canvas-of-ada",
@@ -134,6 +143,7 @@ NOBODYS = {
     "queue_id": "default",
     "board_id": "6f1a2c00-0000-4000-8000-000000000000",
     "image_name": "6f1a2c00-0000-4000-8000-000000000000.png",
+    "video_name": "6f1a2c00-0000-4000-8000-000000000000.mp4",
     "item_id": "123456789",
     "batch_id": "6f1a2c00-0000-4000-8000-000000000000",
     "destination": "nowhere",
@@ -242,6 +252,12 @@ async def test_lists_and_bodies_with_anothers_ids_change_nothing(
         ("PUT", "queue/default/prune", None),
         ("POST", "client_state/default/delete", None),
         ("DELETE", "images/uncategorized", None),
+        ("POST", "videos/star", {"video_names": [adas.ids["video_name"]]}),
+        ("POST", "videos/unstar", {"video_names": [adas.ids["video_name"]]}),
+        ("POST", "videos/delete", {"video_names": [adas.ids["video_name"]]}),
+        ("POST", "videos/board", {"board_id": board, "video_name": adas.ids["video_name"]}),
+        ("DELETE", "videos/board", {"video_name": adas.ids["video_name"]}),
+        ("DELETE", "videos/uncategorized", None),
         ("DELETE", "images/intermediates", None),
     ]:
         answer = await bob.request(method, f"/api/v1/{path}", json=body)
@@ -253,10 +269,13 @@ async def test_lists_and_bodies_with_anothers_ids_change_nothing(
         "boards/?all=true",
         "images/?limit=10",
         "gallery/items/names",
+        "videos/names",
+        "videos/?limit=10",
     ):
         answer = await bob.get(f"/api/v1/{path}")
         assert answer.status_code == 200, path
         assert image not in answer.text, path
+        assert adas.ids["video_name"] not in answer.text, path
         assert board not in answer.text, path
     assert adas.ids["key"] not in (await bob.get("/api/v2/models/")).text
     days = (await ada.get("/api/v1/virtual_boards/by_date")).json()

@@ -28,6 +28,8 @@ from invokeai_saas.gallery.endpoints import router as images_router
 from invokeai_saas.gallery.listing_endpoints import router as gallery_router
 from invokeai_saas.gallery.uploads.endpoints import PATH as UPLOAD_PATH
 from invokeai_saas.gallery.uploads.endpoints import router as uploads_router
+from invokeai_saas.gallery.videos.endpoints import UPLOAD_PATH as VIDEO_UPLOAD_PATH
+from invokeai_saas.gallery.videos.endpoints import router as videos_router
 from invokeai_saas.identity.endpoints import router as identity_router
 from invokeai_saas.observability.requests import RequestMiddleware
 from invokeai_saas.portal.endpoints import page_router
@@ -59,6 +61,7 @@ def _routers() -> list[APIRouter]:
         uploads_router,
         downloads_router,
         boards_router,
+        videos_router,
         media_router,
         studio_router,
         library_router,
@@ -106,7 +109,10 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     app.add_middleware(
         BodyLimitMiddleware,
         limit=settings.max_body_bytes,
-        larger={UPLOAD_PATH: settings.max_upload_bytes + settings.max_body_bytes},
+        larger={
+            UPLOAD_PATH: settings.max_upload_bytes + settings.max_body_bytes,
+            VIDEO_UPLOAD_PATH: settings.max_video_bytes + settings.max_body_bytes,
+        },
     )
     app.add_middleware(RequestMiddleware)
     combined: ASGIApp = socketio.ASGIApp(sockets, other_asgi_app=app, socketio_path=SOCKET_PATH)

@@ -42,6 +42,7 @@ class Services:
     doorbell: Doorbell
     publisher: Publisher
     downloads: DownloadRunner
+    video_uploads: Slots
 
 
 def open_redis(settings: Settings) -> Redis:
@@ -112,6 +113,7 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
             doorbell=Doorbell(redis),
             publisher=publisher,
             downloads=downloads,
+            video_uploads=Slots(settings.video_uploads_at_once),
         )
     finally:
         await downloads.close()  # while there is a database to write to

@@ -85,6 +85,12 @@ class Settings(BaseSettings):
     requests_per_minute: int = 300  # a person
     enqueues_per_minute: int = 60
 
+    # Videos from people's disks
+    max_video_bytes: int = 1024 * MEBIBYTE  # as in InvokeAI
+    max_video_seconds: float = 3600.0  # that it plays
+    video_upload_seconds: float = 1800.0  # that receiving one may take, waiting included
+    video_uploads_at_once: int = 4  # of a process, of one person one; each lies in a temporary file meanwhile
+
     # Pictures from and to people's disks
     max_upload_bytes: int = 64 * MEBIBYTE  # of one file
     max_upload_pixels: int = (

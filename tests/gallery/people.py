@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from tests.apps import Subject
-from tests.factories import insert, make_image
+from tests.factories import insert, make_image, make_video
 from tests.servers import TestDatabase
 
 EPOCH = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -24,6 +24,10 @@ class Gallery:
     def add(self, **changes: Any) -> str:
         with psycopg.connect(self._database.owner) as connection:
             return make_image(connection, self.user_id, **changes)
+
+    def add_video(self, **changes: Any) -> str:
+        with psycopg.connect(self._database.owner) as connection:
+            return make_video(connection, self.user_id, **changes)
 
     def add_series(self, count: int, **changes: Any) -> list[str]:
         """Pictures, one a minute, oldest first."""

@@ -26,6 +26,7 @@ ENGINE_ONLY = [
     "test_policy.py",
     "test_probe.py",
     "test_schemas.py",
+    "test_videos.py",
 ]
 # The API's environment has no InvokeAI: there only what is free of it runs.
 collect_ignore = [] if importlib.util.find_spec("invokeai") else ENGINE_ONLY

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import secrets
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable
@@ -16,7 +17,13 @@ from typing import Any
 from PIL import Image
 
 from invokeai_saas.errors import NotFound
-from invokeai_saas.worker.contract import ClaimedJob, ModelRecord, StoredImage, local_model_path
+from invokeai_saas.worker.contract import (
+    ClaimedJob,
+    ModelRecord,
+    StoredImage,
+    StoredVideo,
+    local_model_path,
+)
 
 
 @dataclass
@@ -27,6 +34,50 @@ class Gallery:
     files: dict[str, bytes] = field(default_factory=dict)
     records: dict[str, StoredImage] = field(default_factory=dict)
     metadata: dict[str, str | None] = field(default_factory=dict)
+    videos: dict[str, StoredVideo] = field(default_factory=dict)
+
+
+@dataclass
+class KeptVideos:
+    """Videos of one person among those of all."""
+
+    user_id: str
+    gallery: Gallery
+    saved: list[dict[str, Any]] = field(default_factory=list)
+
+    def save(self, source: Path, poster: Image.Image, *, video_name: str, **facts: Any) -> StoredVideo:
+        self.gallery.owners[video_name] = self.user_id
+        self.gallery.files[video_name] = source.read_bytes()
+        source.unlink()
+        self.saved.append({"video_name": video_name, "poster": poster.size, **facts})
+        texts = {name: facts.pop(name) for name in ("metadata", "workflow", "graph")}
+        now = datetime.now(UTC)
+        record = StoredVideo(
+            video_name=video_name,
+            video_url=f"/images/{video_name}",
+            thumbnail_url=f"/images/thumbnails/{video_name}",
+            starred=False,
+            has_workflow=bool(texts["workflow"] or texts["graph"]),
+            created_at=now,
+            updated_at=now,
+            **facts,
+        )
+        self.gallery.videos[video_name] = record
+        return record
+
+    def record(self, video_name: str) -> StoredVideo:
+        self._check_owner(video_name)
+        return self.gallery.videos[video_name]
+
+    def file(self, video_name: str) -> Path:
+        self._check_owner(video_name)
+        path = Path(tempfile.gettempdir(), video_name)
+        path.write_bytes(self.gallery.files[video_name])
+        return path
+
+    def _check_owner(self, video_name: str) -> None:
+        if self.gallery.owners.get(video_name) != self.user_id or video_name not in self.gallery.videos:
+            raise NotFound("This video")
 
 
 @dataclass
@@ -74,6 +125,12 @@ class RecordingContext:
     on_event: Callable[[str, dict[str, Any]], None] = lambda _name, _payload: None
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     saved: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.films = KeptVideos(self.user_id, self.gallery)
+
+    def videos(self) -> KeptVideos:
+        return self.films
 
     def emit(self, event: str, payload: dict[str, Any]) -> None:
         self.on_event(event, payload)
@@ -132,7 +189,7 @@ class RecordingContext:
         return [saved["image_name"] for saved in self.saved]
 
     def _check_owner(self, image_name: str) -> None:
-        if self.gallery.owners.get(image_name) != self.user_id:
+        if self.gallery.owners.get(image_name) != self.user_id or image_name in self.gallery.videos:
             raise NotFound("This image")
 
 

@@ -22,7 +22,7 @@ from .recording import graph
 RISKY = re.compile(
     r"load_remote_model|download_and_cache_model|heuristic_import|SafetyChecker|outputs_path|\bopen\("
     r"|\.write_text|\.write_bytes|urlopen|requests\.(?:get|post)|workflow_records|style_preset_records"
-    r"|system_prompt_records|external_generation|context\.videos|context\.boards|TextLLMPipeline"
+    r"|system_prompt_records|external_generation|context\.boards|TextLLMPipeline"
     r"|\.show\(\)|LlavaOnevisionPipeline|NotExecutableNodeError|_services\b|from_pretrained\([A-Z_]"
 )
 # Allowed though the pattern matches, each looked at:

@@ -85,14 +85,17 @@ async def change(session: WriteSession, board_id: str, changes: BoardChanges) ->
 async def delete(
     session: WriteSession, objects: ObjectStore, board_id: str, *, include_images: bool
 ) -> DeletedBoard:
-    """Deletes a board; its pictures too, or else they become uncategorised. Raises NotFound."""
+    """Deletes a board; what it holds too, or else that becomes uncategorised. Raises NotFound."""
     wanted = await service.require_board_id(session, board_id)
     names = await repository.names(session, Wanted(board_id=wanted))
+    videos = await repository.names(session, Wanted(kind="video", board_id=wanted))
     if include_images:
         await service.delete(session, objects, names)
+        await service.delete(session, objects, videos, "video")
     await boards_repository.remove(session, wanted)
-    held = {"deleted_images" if include_images else "deleted_board_images": names}
-    return DeletedBoard.model_validate({"board_id": board_id} | held)
+    if include_images:
+        return DeletedBoard(board_id=board_id, deleted_images=names, deleted_videos=videos)
+    return DeletedBoard(board_id=board_id, deleted_board_images=names, deleted_board_videos=videos)
 
 
 async def image_names(

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, Uuid, delete, exists, func, insert, literal, select, update
+from sqlalchemy import RowMapping, Select, Uuid, case, delete, exists, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from invokeai_saas.db.session import WriteSession
-from invokeai_saas.gallery.repository import Session, among
-from invokeai_saas.gallery.schemas import Direction
+from invokeai_saas.gallery.repository import Session, among, names_a_video
+from invokeai_saas.gallery.schemas import Direction, Kind
 from invokeai_saas.gallery.tables import Board, BoardImage, Image
 
 BoardOrder = Literal["created_at", "board_name"]
@@ -20,19 +20,21 @@ BoardOrder = Literal["created_at", "board_name"]
 
 def _boards() -> Select[*tuple[Any, ...]]:
     """Boards with what they hold: one pass over the pictures for all of them."""
-    general = Image.image_category == "general"
+    picture, general = Image.kind == "image", Image.image_category == "general"
     newest = aggregate_order_by(Image.image_name, Image.starred.desc(), Image.created_at.desc())
     held = (
         select(
             Image.board_id,
-            func.count().filter(general).label("image_count"),
-            func.count().filter(~general).label("asset_count"),
+            func.count().filter(picture, general).label("image_count"),
+            func.count().filter(picture, ~general).label("asset_count"),
+            func.count().filter(~picture).label("video_count"),
             func.array_agg(newest)[1].label("newest"),
         )
-        .where(~Image.is_intermediate, Image.board_id.is_not(None), Image.kind == "image")
+        .where(~Image.is_intermediate, Image.board_id.is_not(None))
         .group_by(Image.board_id)
         .subquery()
     )
+    cover = func.coalesce(Board.cover_image_name, Board.cover_video_name, held.c.newest)
     return select(
         Board.board_id,
         Board.board_name,
@@ -41,8 +43,10 @@ def _boards() -> Select[*tuple[Any, ...]]:
         Board.updated_at,
         Board.archived,
         Board.board_visibility,
-        func.coalesce(Board.cover_image_name, held.c.newest).label("cover_image_name"),
+        case((~names_a_video(cover), cover)).label("cover_image_name"),
+        case((names_a_video(cover), cover)).label("cover_video_name"),
         func.coalesce(held.c.image_count, 0).label("image_count"),
+        func.coalesce(held.c.video_count, 0).label("video_count"),
         func.coalesce(held.c.asset_count, 0).label("asset_count"),
     ).outerjoin(held, held.c.board_id == Board.board_id)
 
@@ -99,12 +103,14 @@ async def remove(session: WriteSession, board_id: UUID) -> None:
     await session.execute(delete(Board).where(Board.board_id == board_id))
 
 
-async def place(session: WriteSession, board_id: UUID, names: Sequence[str]) -> list[tuple[str, UUID | None]]:
-    """Puts pictures on a board, off any other: those that are the person's, with the boards they were on."""
+async def place(
+    session: WriteSession, board_id: UUID, names: Sequence[str], kind: Kind = "image"
+) -> list[tuple[str, UUID | None]]:
+    """Puts pictures (or videos) on a board, off any other: those that are the person's, with where they were."""
     before = select(BoardImage.image_name, BoardImage.board_id).where(among(BoardImage.image_name, names))
     left = {row[0]: row[1] for row in await session.execute(before)}
     rows = select(Image.user_id, Image.image_name, literal(board_id, Uuid)).where(
-        among(Image.image_name, names)
+        among(Image.image_name, names), Image.kind == kind
     )
     statement = upsert(BoardImage).from_select(["user_id", "image_name", "board_id"], rows)
     placed = statement.on_conflict_do_update(

@@ -1,14 +1,14 @@
-"""InvokeAI's `gallery`, `videos` and `virtual_boards` lists: what its page draws the gallery from.
+"""InvokeAI's `gallery` and `virtual_boards` lists: what its page draws the gallery from.
 
-Its gallery mixes pictures and videos in one order; there are no videos yet, so the lists hold pictures.
+Its gallery mixes pictures and videos in one order.
 """
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from invokeai_saas.gallery import service
 from invokeai_saas.gallery.answers import as_json, json_bytes
@@ -21,10 +21,9 @@ from invokeai_saas.gallery.schemas import (
     Origin,
     Page,
     Selection,
-    VideoNames,
     VirtualBoard,
 )
-from invokeai_saas.identity.access import Reader, Shared, caller
+from invokeai_saas.identity.access import Reader, Shared
 
 router = APIRouter(prefix="/api/v1")
 
@@ -43,43 +42,30 @@ class PagedItems(ItemSelection):
 @router.get("/gallery/item_names", tags=["gallery"], response_model=ItemNames)
 async def item_names(asked: Annotated[ItemSelection, Query()], session: Reader) -> Response:
     """All the names, in order: the page keeps them and asks for the details of what is in view."""
-    wanted = await service.resolve(session, asked, asked.origin)
+    wanted = await service.resolve(session, asked, asked.origin, kind=None)
     return json_bytes(await service.names_json(session, wanted, "item_names"))
 
 
 @router.get("/gallery/items/names", tags=["gallery"], response_model=ItemRefs)
 async def item_refs(asked: Annotated[ItemSelection, Query()], session: Reader) -> Response:
-    wanted = await service.resolve(session, asked, asked.origin)
+    wanted = await service.resolve(session, asked, asked.origin, kind=None)
     return json_bytes(await service.names_json(session, wanted, "items", refs=True))
 
 
 @router.get("/gallery/items/", tags=["gallery"], response_model=Page[GalleryItem])
 async def items(asked: Annotated[PagedItems, Query()], session: Reader, shared: Shared) -> Response:
-    wanted = await service.resolve(session, asked, asked.origin)
+    wanted = await service.resolve(session, asked, asked.origin, kind=None)
     total, rows = await service.page(session, wanted, asked.offset, asked.limit)
     found = [service.item_fields(row, shared.media) for row in rows]
     return as_json({"limit": asked.limit, "offset": asked.offset, "total": total, "items": found})
 
 
-@router.get("/videos/", tags=["videos"], dependencies=[Depends(caller)])
-async def videos(
-    offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=0, le=MAX_PAGE)] = 10
-) -> Page[dict[str, Any]]:
-    return Page(limit=limit, offset=offset, total=0, items=[])
-
-
-@router.get("/videos/names", tags=["videos"], dependencies=[Depends(caller)])
-async def video_names() -> VideoNames:
-    return VideoNames()
-
-
 @router.get("/virtual_boards/by_date", tags=["virtual_boards"], response_model=list[VirtualBoard])
 async def days(session: Reader) -> Response:
-    """A board for each day (UTC) with pictures, which nobody has to fill."""
+    """A board for each day (UTC) with pictures or videos, which nobody has to fill."""
     rows = await service.days(session)
     named = [{"virtual_board_id": f"by_date:{row['date']}", "board_name": str(row["date"])} for row in rows]
-    no_videos = {"video_count": 0, "cover_video_name": None}
-    return as_json([name | dict(row) | no_videos for name, row in zip(named, rows, strict=True)])
+    return as_json([name | dict(row) for name, row in zip(named, rows, strict=True)])
 
 
 def _of_day(day: date, asked: Selection) -> Selection:
@@ -94,5 +80,5 @@ async def image_names_of_day(date: date, asked: Annotated[Selection, Query()], s
 
 @router.get("/virtual_boards/by_date/{date}/item_names", tags=["virtual_boards"], response_model=ItemRefs)
 async def item_refs_of_day(date: date, asked: Annotated[Selection, Query()], session: Reader) -> Response:
-    wanted = await service.resolve(session, _of_day(date, asked))
+    wanted = await service.resolve(session, _of_day(date, asked), kind=None)
     return json_bytes(await service.names_json(session, wanted, "items", refs=True))

@@ -15,6 +15,7 @@ from sqlalchemy import (
     RowMapping,
     Text,
     any_,
+    case,
     cast,
     delete,
     func,
@@ -109,6 +110,11 @@ def among(column: InstrumentedAttribute[str], names: Sequence[str]) -> ColumnEle
     return column == any_(literal(list(names), ARRAY(Text)))
 
 
+def names_a_video(name: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a name is a video's: it tells by its ending, to InvokeAI's page as well."""
+    return name.like("%.mp4")
+
+
 def _mentions(term: str) -> ColumnElement[bool]:
     """The term in the metadata's text or in the date and time (UTC), whatever the case."""
     moment = func.to_char(func.timezone("UTC", Image.created_at), "YYYY-MM-DD HH24:MI:SS.MS")
@@ -125,16 +131,17 @@ async def names_json(session: Session, wanted: Wanted, key: str, *, refs: bool =
 
     Parameters:
         key: what the list is called.
-        refs: {"kind": "image", "name": name} rather than the bare name.
+        refs: {"kind": kind, "name": name} rather than the bare name.
     """
     rows = (
-        select(Image.image_name, Image.starred)
+        select(Image.image_name, Image.starred, Image.kind)
         .where(*wanted.conditions())
         .order_by(*wanted.order())
         .subquery()
     )
     name = cast(func.to_json(rows.c.image_name), Text)
-    entry = literal('{"kind":"image","name":') + name + literal("}") if refs else name
+    kind = literal('{"kind":"') + rows.c.kind + literal('","name":')
+    entry = kind + name + literal("}") if refs else name
     starred = func.count().filter(rows.c.starred) if wanted.starred_first else literal(0)
     text = func.concat(
         f'{{"{key}":[',
@@ -166,20 +173,21 @@ async def page(session: Session, wanted: Wanted, offset: int, limit: int) -> tup
     return found[0]["total"], [row for row in found if row["image_name"] is not None]
 
 
-async def by_names(session: Session, names: Sequence[str]) -> list[RowMapping]:
+async def by_names(session: Session, names: Sequence[str], kind: Kind = "image") -> list[RowMapping]:
     """The rows of those that are the person's, in no order."""
-    statement = select(*_COLUMNS).where(among(Image.image_name, names))
+    statement = select(*_COLUMNS).where(among(Image.image_name, names), Image.kind == kind)
     return list((await session.execute(statement)).mappings())
 
 
-async def extras(session: Session, name: str) -> RowMapping | None:
+async def extras(session: Session, name: str, kind: Kind = "image") -> RowMapping | None:
     """What a picture's record carries besides: metadata, workflow, graph."""
     columns = (Image.image_metadata.label("metadata"), Image.workflow, Image.graph)
-    return (await session.execute(select(*columns).where(Image.image_name == name))).mappings().one_or_none()
+    statement = select(*columns).where(Image.image_name == name, Image.kind == kind)
+    return (await session.execute(statement)).mappings().one_or_none()
 
 
 async def add_upload(session: WriteSession, **values: Any) -> None:
-    """Writes the row of a picture that came from outside. Its place on a board is another row."""
+    """Writes the row of a picture, or a video, that came from outside. Its place on a board is another row."""
     kept = {name: null() if value is None else value for name, value in values.items()}
     await session.execute(insert(Image).values(user_id=session.user_id, image_origin="external", **kept))
 
@@ -189,9 +197,11 @@ async def stored_bytes(session: Session) -> int:
     return (await session.execute(select(GalleryState.bytes))).scalar_one_or_none() or 0
 
 
-async def change(session: WriteSession, names: Sequence[str], **values: Any) -> list[tuple[str, UUID | None]]:
-    """Sets columns of pictures: (name, board) of those changed."""
-    statement = update(Image).where(among(Image.image_name, names)).values(**values)
+async def change(
+    session: WriteSession, names: Sequence[str], kind: Kind = "image", **values: Any
+) -> list[tuple[str, UUID | None]]:
+    """Sets columns of pictures, or of videos: (name, board) of those changed."""
+    statement = update(Image).where(among(Image.image_name, names), Image.kind == kind).values(**values)
     result = await session.execute(statement.returning(Image.image_name, Image.board_id))
     return [(row[0], row[1]) for row in result]
 
@@ -205,9 +215,9 @@ class RemovedImage:
     keys: tuple[str, str]
 
 
-async def remove(session: WriteSession, names: Sequence[str]) -> list[RemovedImage]:
-    """Deletes rows of pictures, and with them their places on boards."""
-    statement = delete(Image).where(among(Image.image_name, names))
+async def remove(session: WriteSession, names: Sequence[str], kind: Kind = "image") -> list[RemovedImage]:
+    """Deletes rows of pictures, or of videos, and with them their places on boards."""
+    statement = delete(Image).where(among(Image.image_name, names), Image.kind == kind)
     result = await session.execute(
         statement.returning(Image.image_name, Image.board_id, Image.s3_key, Image.s3_thumbnail_key)
     )
@@ -220,16 +230,18 @@ async def count(session: Session, wanted: Wanted) -> int:
 
 
 async def days(session: Session) -> list[RowMapping]:
-    """Each day (UTC) that has pictures, newest first, with what is of it."""
+    """Each day (UTC) that has pictures or videos, newest first, with what is of it."""
     day = _day().label("date")
-    general = Image.image_category == "general"
-    newest = func.array_agg(aggregate_order_by(Image.image_name, Image.created_at.desc()))
+    picture, general = Image.kind == "image", Image.image_category == "general"
+    newest = func.array_agg(aggregate_order_by(Image.image_name, Image.created_at.desc()))[1]
     statement = (
         select(
             day,
-            func.count().filter(general).label("image_count"),
-            func.count().filter(~general).label("asset_count"),
-            newest[1].label("cover_image_name"),
+            func.count().filter(picture, general).label("image_count"),
+            func.count().filter(picture, ~general).label("asset_count"),
+            func.count().filter(~picture).label("video_count"),
+            case((~names_a_video(newest), newest)).label("cover_image_name"),
+            case((names_a_video(newest), newest)).label("cover_video_name"),
         )
         .where(~Image.is_intermediate)
         .group_by(day)

@@ -85,12 +85,6 @@ class ItemNames(BaseModel):
     total_count: int
 
 
-class VideoNames(BaseModel):
-    video_names: list[str] = []
-    starred_count: int = 0
-    total_count: int = 0
-
-
 class ItemRef(BaseModel):
     kind: Kind
     name: str
@@ -103,7 +97,7 @@ class ItemRefs(BaseModel):
 
 
 class GalleryItem(BaseModel):
-    """A picture among pictures and videos."""
+    """A picture or a video. Parameters: duration, fps: seconds and frames a second of a video."""
 
     kind: Kind
     name: str
@@ -116,6 +110,8 @@ class GalleryItem(BaseModel):
     is_intermediate: bool
     board_id: str | None
     created_at: datetime
+    duration: float | None
+    fps: float | None
 
 
 class NamesBody(BaseModel):
@@ -173,9 +169,9 @@ class BoardDTO(BaseModel):
     cover_image_name: str | None
     archived: bool
     board_visibility: Visibility
-    cover_video_name: str | None = None
+    cover_video_name: str | None
     image_count: int
-    video_count: int = 0
+    video_count: int
     asset_count: int
     owner_username: str | None = None
 
@@ -203,16 +199,16 @@ class DeletedBoard(BaseModel):
 
 
 class VirtualBoard(BaseModel):
-    """The pictures of one day (UTC)."""
+    """The pictures and videos of one day (UTC)."""
 
     virtual_board_id: str
     board_name: str
     date: date
     image_count: int
     asset_count: int
-    video_count: int = 0
+    video_count: int
     cover_image_name: str | None
-    cover_video_name: str | None = None
+    cover_video_name: str | None
 
 
 class Selection(BaseModel):

@@ -16,6 +16,7 @@ from invokeai_saas.gallery.schemas import (
     DeletedImages,
     ImageChanges,
     ImageUrls,
+    Kind,
     Origin,
     Selection,
     StarredImages,
@@ -50,26 +51,27 @@ def dto_fields(row: Row, signer: MediaSigner) -> dict[str, Any]:
         row: columns of `images` by name, and `board_id` (None when it is on no board).
         signer: makes the two paths.
     """
-    fields = {name: row[name] for name in _COPIED} | {"board_id": _text_id(row["board_id"])}
+    fields = {name: row[name] for name in _COPIED} | {"board_id": text_id(row["board_id"])}
     fields["image_url"] = signer.path(row["s3_key"])
     fields["thumbnail_url"] = signer.path(row["s3_thumbnail_key"])
     return fields | {"deleted_at": None, "image_subfolder": ""}
 
 
 def item_fields(row: Row, signer: MediaSigner) -> dict[str, Any]:
-    """A picture as InvokeAI's GalleryItem, which may also be a video."""
-    copied = ("width", "height", "starred", "is_intermediate", "created_at")
+    """A picture or a video as InvokeAI's GalleryItem."""
+    copied = ("kind", "width", "height", "starred", "is_intermediate", "created_at", "fps")
     return {name: row[name] for name in copied} | {
-        "kind": "image",
         "name": row["image_name"],
         "full_url": signer.path(row["s3_key"]),
         "thumbnail_url": signer.path(row["s3_thumbnail_key"]),
         "category": row["image_category"],
-        "board_id": _text_id(row["board_id"]),
+        "board_id": text_id(row["board_id"]),
+        "duration": row["duration_seconds"],
     }
 
 
-def _text_id(board_id: UUID | None) -> str | None:
+def text_id(board_id: UUID | None) -> str | None:
+    """A board's id as InvokeAI's DTOs have it."""
     return str(board_id) if board_id else None
 
 
@@ -109,9 +111,12 @@ async def hold_board(session: WriteSession, board_id: str) -> UUID:
     return wanted
 
 
-async def resolve(session: Session, selection: Selection, origin: Origin | None = None) -> Wanted:
-    """The pictures that a request's parameters select. Raises NotFound for an unknown board."""
+async def resolve(
+    session: Session, selection: Selection, origin: Origin | None = None, kind: Kind | None = "image"
+) -> Wanted:
+    """What a request's parameters select of pictures, videos, or both. Raises NotFound for an unknown board."""
     return Wanted(
+        kind=kind,
         origin=origin,
         categories=selection.categories,
         is_intermediate=selection.is_intermediate,
@@ -133,11 +138,11 @@ async def page(session: Session, wanted: Wanted, offset: int, limit: int) -> tup
     return await repository.page(session, wanted, offset, limit)
 
 
-async def require(session: Session, name: str) -> Row:
-    """A picture's row. Raises NotFound."""
-    rows = await repository.by_names(session, storable([name]))
+async def require(session: Session, name: str, kind: Kind = "image") -> Row:
+    """A picture's row, or a video's. Raises NotFound."""
+    rows = await repository.by_names(session, storable([name]), kind)
     if not rows:
-        raise NotFound("This picture")
+        raise missing(kind)
     return rows[0]
 
 
@@ -148,22 +153,27 @@ async def by_names(session: Session, names: Iterable[str]) -> list[Row]:
     return [rows[name] for name in wanted if name in rows]
 
 
-async def _extras(session: ReadSession, name: str) -> Row:
-    row = await repository.extras(session, name) if storable([name]) else None
+def missing(kind: Kind) -> NotFound:
+    """The error for a name that is no picture, or no video, of the person's."""
+    return NotFound("This picture" if kind == "image" else "This video")
+
+
+async def _extras(session: ReadSession, name: str, kind: Kind) -> Row:
+    row = await repository.extras(session, name, kind) if storable([name]) else None
     if row is None:
-        raise NotFound("This picture")
+        raise missing(kind)
     return row
 
 
-async def metadata(session: ReadSession, name: str) -> dict[str, Any] | None:
+async def metadata(session: ReadSession, name: str, kind: Kind = "image") -> dict[str, Any] | None:
     """What a picture was made with. Raises NotFound."""
-    found: dict[str, Any] | None = (await _extras(session, name))["metadata"]
+    found: dict[str, Any] | None = (await _extras(session, name, kind))["metadata"]
     return found
 
 
-async def workflow(session: ReadSession, name: str) -> WorkflowAndGraph:
+async def workflow(session: ReadSession, name: str, kind: Kind = "image") -> WorkflowAndGraph:
     """The workflow and the graph that a picture was made with. Raises NotFound."""
-    row = await _extras(session, name)
+    row = await _extras(session, name, kind)
     return WorkflowAndGraph(workflow=_json_text(row["workflow"]), graph=_json_text(row["graph"]))
 
 
@@ -205,9 +215,11 @@ async def unstar(session: WriteSession, names: Iterable[str]) -> UnstarredImages
     )
 
 
-async def delete(session: WriteSession, objects: ObjectStore, names: Iterable[str]) -> list[RemovedImage]:
+async def delete(
+    session: WriteSession, objects: ObjectStore, names: Iterable[str], kind: Kind = "image"
+) -> list[RemovedImage]:
     """Deletes those that are the person's: rows now, files once that is committed."""
-    removed = await repository.remove(session, storable(names))
+    removed = await repository.remove(session, storable(names), kind)
     keys = [key for image in removed for key in image.keys]
     if keys:
         session.after_commit(lambda: objects.delete(keys), seconds=30)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import IO, NamedTuple
 
-from obstore.exceptions import GenericError, NotModifiedError
+from obstore.exceptions import GenericError, NotModifiedError, PreconditionError
 from obstore.store import S3Store
 
 from invokeai_saas.errors import NotFound, Unavailable
@@ -32,6 +33,18 @@ class ObjectHead(NamedTuple):
 
     size: int
     etag: str | None
+
+
+class Piece(NamedTuple):
+    """Some of a file. Parameters: data: its bytes, as many as there are; size: bytes of the whole file."""
+
+    data: bytes
+    size: int
+    etag: str | None
+
+
+class ChangedMeanwhile(Exception):
+    """The file is not, or no longer, the one whose validator was given."""
 
 
 class ObjectStream(NamedTuple):
@@ -78,6 +91,37 @@ class ObjectStore:
         except (GenericError, OSError) as error:
             raise Unavailable(_AWAY) from error
 
+    async def piece(
+        self, key: str, first: int, end: int, *, match: str | None = None, unless: str | None = None
+    ) -> Piece | None:
+        """The bytes from `first` up to, not including, `end`; None for one who has the file.
+
+        Parameters:
+            match: the file's validator, where only this very file will do.
+            unless: an If-None-Match header.
+
+        Raises:
+            ChangedMeanwhile: `match` is not the file's validator.
+            Unavailable: for a `first` past the end as well: the client tells the two apart by a text alone.
+        """
+        options: dict[str, object] = {"range": (first, end)}
+        if match is not None:
+            options["if_match"] = match
+        if unless is not None:
+            options["if_none_match"] = unless
+        try:
+            result = await self._store.get_async(key, options=options)  # type: ignore[arg-type]
+            data = bytes(await result.bytes_async())
+        except NotModifiedError:
+            return None
+        except PreconditionError as error:
+            raise ChangedMeanwhile from error
+        except FileNotFoundError as error:
+            raise NotFound("This file") from error
+        except (GenericError, OSError) as error:
+            raise Unavailable(_AWAY) from error
+        return Piece(data, result.meta["size"], result.meta["e_tag"])
+
     async def open(self, key: str) -> ObjectStream:
         """A file whose bytes come as they are asked for. Reading them can raise Unavailable too."""
         try:
@@ -108,6 +152,18 @@ class ObjectStore:
     def get_sync(self, key: str) -> bytes:
         try:
             return bytes(self._store.get(key).bytes())
+        except FileNotFoundError as error:
+            raise NotFound("This file") from error
+        except (GenericError, OSError) as error:
+            raise Unavailable(_AWAY) from error
+
+    def get_file_sync(self, key: str, path: Path) -> None:
+        """Fetches a file into one of this machine, some megabytes in memory at a time."""
+        try:
+            size = self._store.head(key)["size"]
+            with path.open("wb") as file:
+                for first in range(0, size, _PART):
+                    file.write(self._store.get_range(key, start=first, end=min(size, first + _PART)))
         except FileNotFoundError as error:
             raise NotFound("This file") from error
         except (GenericError, OSError) as error:
@@ -158,6 +214,19 @@ class ObjectStore:
         except (GenericError, OSError) as error:
             raise Unavailable(_AWAY) from error
         return size
+
+    def put_file_sync(self, key: str, file: IO[bytes], content_type: str) -> None:
+        file.seek(0)
+        try:
+            self._store.put(
+                key,
+                file,
+                attributes=_attributes(content_type),
+                chunk_size=_PART,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+        except (GenericError, OSError) as error:
+            raise Unavailable(_AWAY) from error
 
     def put_sync(self, key: str, data: bytes, content_type: str) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Workflows, style presets, system prompts and videos before there are any: lists that are truthfully empty.
+"""Workflows, style presets and system prompts before there are any: lists that are truthfully empty.
 
 Keeping and changing them comes later (`refusals` answers those calls), but the page asks for the lists whenever it
 loads and when its tabs open.

@@ -22,7 +22,6 @@ _NODES = "Only our own nodes run on shared workers: packs of custom nodes can't 
 _UPLOADS = (
     "Pictures are uploaded to /api/v1/images/upload: this operation is not implemented in InvokeAI either."
 )
-_VIDEOS = "Videos are not available yet."
 _WORKFLOWS = "Saving workflows is not available yet. A workflow can be kept as a file from the editor's menu."
 _PRESETS = "Style presets are not available yet."
 _PROMPTS = "System prompts are not available yet."
@@ -118,24 +117,6 @@ REFUSALS = [
         v1/images/ POST
         """,
         _UPLOADS,
-    ),
-    *_table(
-        False,
-        """
-        v1/videos/board POST DELETE
-        v1/videos/delete POST
-        v1/videos/i/{video_name} GET PATCH DELETE
-        v1/videos/i/{video_name}/full GET HEAD
-        v1/videos/i/{video_name}/metadata GET
-        v1/videos/i/{video_name}/thumbnail GET
-        v1/videos/i/{video_name}/urls GET
-        v1/videos/i/{video_name}/workflow GET
-        v1/videos/star POST
-        v1/videos/uncategorized DELETE
-        v1/videos/unstar POST
-        v1/videos/upload POST
-        """,
-        _VIDEOS,
     ),
     *_table(
         False,

@@ -1,4 +1,4 @@
-"""What one job may reach: its person's pictures and models, its own events. Nothing else."""
+"""What one job may reach: its person's pictures, videos and models, its own events. Nothing else."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from invokeai_saas.storage.objects import ObjectStore
 from invokeai_saas.worker import repository
 from invokeai_saas.worker.contract import ModelRecord, StoredImage, local_model_path
 from invokeai_saas.worker.events import EventStream
+from invokeai_saas.worker.videos import JobVideos
 
 _RECORD_FIELDS = (
     "image_name", "width", "height", "image_origin", "image_category", "is_intermediate", "node_id", "session_id",
@@ -92,13 +93,14 @@ class DatabaseJobContext:
         self._events = events
         self._pool = pool
         self._models = PersonModels(claims, claim, model_dir)
+        self._videos = JobVideos(claim, claims, objects, media, pool)
         self._uploads: list[Future[dict[str, Any]]] = []
         self._held: list[tuple[str, dict[str, Any]]] = []
         # Pictures of this very job are served from memory: a later node must not wait for their upload.
         self._fresh: dict[str, tuple[Image.Image, StoredImage, dict[str, Any] | None]] = {}
 
     def emit(self, event: str, payload: dict[str, Any]) -> None:
-        if event == "invocation_complete" and self._fresh:
+        if event == "invocation_complete" and (self._fresh or self._videos.fresh):
             self._held.append((event, payload))
         else:
             self._events.emit(str(self._claim.user_id), event, payload)
@@ -111,6 +113,13 @@ class DatabaseJobContext:
 
     def models(self) -> PersonModels:
         return self._models
+
+    def videos(self) -> JobVideos:
+        return self._videos
+
+    def close(self) -> None:
+        """Ends what the job had on this machine."""
+        self._videos.close()
 
     def save_image(
         self,
@@ -175,12 +184,12 @@ class DatabaseJobContext:
         }
 
     def stored_images(self) -> list[dict[str, Any]]:
-        """Waits for the uploads; answers the rows of the pictures.
+        """Waits for the uploads; answers the rows of the pictures and the videos.
 
         Raises:
             Unavailable: one could not be stored.
         """
-        return [upload.result() for upload in self._uploads]
+        return [upload.result() for upload in self._uploads] + self._videos.stored()
 
     def drop_files(self) -> None:
         """Removes the files of a job that failed: no row speaks of them."""
@@ -188,7 +197,7 @@ class DatabaseJobContext:
             key
             for name in self._fresh
             for key in (image_key(self._claim.user_id, name), thumbnail_key(self._claim.user_id, name))
-        ]
+        ] + self._videos.keys()
         if keys:
             self._pool.submit(self._objects.delete_sync, keys)
 

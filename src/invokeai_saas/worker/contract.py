@@ -77,6 +77,35 @@ class StoredImage:
     updated_at: datetime
 
 
+@dataclass(frozen=True)
+class StoredVideo:
+    """A video's record, field by field InvokeAI's VideoDTO.
+
+    Parameters:
+        width, height: pixels.
+        duration: seconds.
+        fps: frames a second; None where it is unknown.
+    """
+
+    video_name: str
+    video_url: str
+    thumbnail_url: str
+    width: int
+    height: int
+    duration: float
+    fps: float | None
+    video_origin: str
+    video_category: str
+    is_intermediate: bool
+    node_id: str | None
+    session_id: str | None
+    starred: bool
+    has_workflow: bool
+    board_id: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
 SHARED_MODELS = PurePosixPath("models/shared")
 """Where models on offer to everybody lie, in records and in the object store. MODEL_DIR is this folder."""
 
@@ -116,6 +145,47 @@ class ModelDirectory(Protocol):
 
     def local_path(self, record: ModelRecord) -> Path:
         """Where the model's file or folder lies on this worker, fetched first if need be."""
+        ...
+
+
+class VideoStore(Protocol):
+    """The videos of the job's person."""
+
+    def save(
+        self,
+        source: Path,
+        poster: Image.Image,
+        *,
+        video_name: str,
+        width: int,
+        height: int,
+        duration: float,
+        fps: float | None,
+        node_id: str | None,
+        session_id: str | None,
+        video_origin: str,
+        video_category: str,
+        is_intermediate: bool,
+        board_id: str | None,
+        metadata: str | None,
+        workflow: str | None,
+        graph: str | None,
+    ) -> StoredVideo:
+        """Take a video's file away, an MP4, with a picture that stands for it. The upload goes on behind.
+
+        `metadata`, `workflow` and `graph` are JSON texts. Raises PayloadTooLarge for a file that is too large.
+        """
+        ...
+
+    def record(self, video_name: str) -> StoredVideo:
+        """Raises NotFound, for another person's too."""
+        ...
+
+    def file(self, video_name: str) -> Path:
+        """A file of this worker with the video in it, fetched first if need be, gone when the job is.
+
+        Raises NotFound, and PayloadTooLarge when the job has fetched too much already.
+        """
         ...
 
 
@@ -166,6 +236,8 @@ class JobContext(Protocol):
 
     def models(self) -> ModelDirectory: ...
 
+    def videos(self) -> VideoStore: ...
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -209,14 +281,16 @@ class Engine(Protocol):
         ...
 
 
-def image_name_for(name_key: bytes, node_id: str, iteration: Sequence[int], index: int) -> str:
-    """The name of a picture: unguessable without the job's key, and the same at every attempt.
+def image_name_for(
+    name_key: bytes, node_id: str, iteration: Sequence[int], index: int, suffix: str = ".png"
+) -> str:
+    """The name of a picture or a video: unguessable without the job's key, and the same at every attempt.
 
     Parameters:
         node_id: id of the node in the job's own graph (not of the copy that the engine makes to run it).
         iteration: position in each iterator around the node, outermost first; empty outside of iterators.
-        index: how many pictures the node saved before this one in this iteration.
+        index: how many of them the node saved before this one in this iteration.
     """
     place = json.dumps([node_id, list(iteration), index], separators=(",", ":")).encode()
     digest = hmac.digest(name_key, place, hashlib.sha256)
-    return f"{uuid.UUID(bytes=digest[:16], version=4)}.png"
+    return f"{uuid.UUID(bytes=digest[:16], version=4)}{suffix}"

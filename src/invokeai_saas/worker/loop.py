@@ -167,6 +167,7 @@ class Worker:
             self._fail(claim, context)
         finally:
             self._lease = None
+            context.close()
             structlog.contextvars.unbind_contextvars("job", "attempt", "tenant")
 
     def _run_engine(self, claim: Claim, context: DatabaseJobContext, lease: Lease) -> tuple[Outcome, float]:

@@ -29,6 +29,7 @@ MAX_WEIGHT = 2_000_000  # characters and elements, nested ones counted wherever 
 MAX_PARTS = 500_000  # of a value, nested ones counted wherever they appear: what bounds the time of a check
 MAX_DEPTH = 64
 MAX_INTEGER = 2**63 - 1
+_MAX_VIDEOS = 100  # that one node reads
 _MAX_FRAME_PIXELS = 256 * 1024 * 1024  # of a video as a tensor
 _MAX_MORPHOLOGY = 10**11  # pixels times elements of the kernel: a minute or so of one core
 _MAX_UPSCALED = 4_096 * 4_096  # what goes into a model that may make it four times as wide and as high
@@ -249,6 +250,12 @@ def _kontext(values: Values, size_of: SizeOf) -> str | None:
     return _too_many(sum(high * width / height for width, height in sizes), high)
 
 
+def _joined_videos(values: Values, _: SizeOf) -> str | None:
+    videos = values.get("videos")
+    count = len(videos) if isinstance(videos, list) else 0
+    return f"{count:,} videos are too many; {_MAX_VIDEOS} are possible." if count > _MAX_VIDEOS else None
+
+
 def _longer_than(values: Values, field: str, limit: int) -> str | None:
     too_long = len(str(values.get(field) or "")) > limit
     return f"{field} may have {limit} characters." if too_long else None
@@ -370,4 +377,5 @@ _RULES: Mapping[str, _Rule] = {
     "spandrel_image_to_image": _upscaled,
     "spandrel_image_to_image_autoscale": _upscaled,
     "string_replace": _string_replace,
+    "video_concat": _joined_videos,
 }

@@ -28,11 +28,11 @@ def model_records(
     return [row["record"] for row in rows.fetchall()]
 
 
-def image_row(connection: Connection[DictRow], image_name: str) -> DictRow | None:
-    """A picture's row with the keys of its files."""
+def image_row(connection: Connection[DictRow], name: str, kind: str = "image") -> DictRow | None:
+    """A picture's row, or a video's, with the keys of its files."""
     return connection.execute(
         "SELECT image_name, width, height, image_origin, image_category, is_intermediate, node_id, session_id,"
-        " starred, has_workflow, created_at, updated_at, metadata, s3_key, s3_thumbnail_key"
-        " FROM images WHERE image_name = %s",
-        [image_name],
+        " starred, has_workflow, created_at, updated_at, metadata, s3_key, s3_thumbnail_key,"
+        " duration_seconds, fps, file_size_bytes FROM images WHERE image_name = %s AND kind = %s",
+        [name, kind],
     ).fetchone()

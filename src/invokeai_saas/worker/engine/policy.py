@@ -21,7 +21,6 @@ LOCAL_SCREEN = "It opens a window on the machine it runs on."
 LANGUAGE_MODEL = "Text generation is not offered: it would take a GPU for an unbounded time."
 THIRD_PARTY = "It calls a third party's service, which is not offered yet."
 WORKFLOW_LIBRARY = "Saved workflows and prompt templates can't be read by a running job yet."
-VIDEO = "Videos can't be stored yet."
 BATCH_ONLY = "It is expanded into single jobs before they are queued and can't run by itself."
 
 _DENIED_BY_REASON = {
@@ -56,7 +55,6 @@ _DENIED_BY_REASON = {
         "seedream_image_generation",
     ),
     WORKFLOW_LIBRARY: ("call_saved_workflow", "prompt_template"),
-    VIDEO: ("extract_video_range", "video", "video_concat", "video_frame_extract", "wan_l2v"),
     BATCH_ONLY: (
         "float_batch",
         "float_generator",

@@ -40,8 +40,8 @@ class Run:
     weight: int = 0
     _saved: Counter[tuple[str, tuple[int, ...]]] = field(default_factory=Counter)
 
-    def next_image_name(self, prepared_node_id: str) -> str:
-        """The name of the next picture of a node, counted per node of the person's graph and iteration.
+    def next_name(self, prepared_node_id: str, suffix: str = ".png") -> str:
+        """The name of the next picture or video of a node, counted per node of the person's graph and iteration.
 
         Parameters:
             prepared_node_id: id of the copy that the engine made of the node to execute it.
@@ -51,7 +51,7 @@ class Run:
         iteration = session._get_iteration_path(prepared_node_id)
         index = self._saved[node_id, iteration]
         self._saved[node_id, iteration] += 1
-        return image_name_for(self.job.name_key, node_id, iteration, index)
+        return image_name_for(self.job.name_key, node_id, iteration, index, suffix)
 
     @contextmanager
     def outside(self) -> Iterator[JobContext]:

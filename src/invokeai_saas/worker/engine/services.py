@@ -48,6 +48,7 @@ from invokeai_saas.worker.engine.absent import Absent, refuses_the_rest
 from invokeai_saas.worker.engine.models import build_model_manager
 from invokeai_saas.worker.engine.redaction import readable_message, readable_traceback
 from invokeai_saas.worker.engine.running import Desk
+from invokeai_saas.worker.engine.videos import Videos
 from invokeai_saas.worker.noderules import picture_problem
 
 log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ class Pictures(ImageServiceABC):  # type: ignore[misc]
         with run.outside() as context:
             stored = context.save_image(
                 image.copy(),  # encoded behind our back, while the node may go on drawing
-                image_name=run.next_image_name(node_id),
+                image_name=run.next_name(node_id),
                 node_id=node_id,
                 session_id=session_id,
                 image_origin=image_origin.value,
@@ -287,6 +288,7 @@ def build_services(desk: Desk, scratch: Path) -> InvocationServices:
         "logger": logging.getLogger("invokeai_saas.worker.engine.nodes"),
         "events": Events(desk),
         "images": Pictures(desk),
+        "videos": Videos(desk),
         "model_manager": build_model_manager(desk, config),
         "performance_statistics": NodeClock(desk),
         "session_queue": JobQueue(desk),

@@ -1,0 +1,1 @@
+REVOKE INSERT (kind, duration_seconds, fps) ON images FROM invokeai_api;

@@ -1,0 +1,110 @@
+"""The decoder in its cage."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import psutil
+import pytest
+
+from invokeai_saas.errors import Unavailable
+from invokeai_saas.gallery.videos import poster
+from invokeai_saas.gallery.videos.mp4 import NotPlayable
+from invokeai_saas.gallery.videos.poster import first_frame
+from tests.gallery.videos.films import by_hand, film, shown, turned
+
+
+@contextmanager
+def _file(data: bytes) -> Iterator[BinaryIO]:
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(data)
+        yield file
+
+
+async def _poster(data: bytes) -> bytes:
+    with _file(data) as file:
+        return await first_frame(file)
+
+
+async def test_the_first_frame_upright_and_small() -> None:
+    assert shown(await _poster(film())) == (256, 192)
+    assert shown(await _poster(turned())) == (192, 256)
+    assert shown(await _poster(film("fragments", size="640x480"))) == (256, 192)
+
+
+async def test_what_cannot_be_decoded_is_refused() -> None:
+    pictures, index = film().index(b"mdat") + 4, film().index(b"moov") - 4
+    emptied = film()[:pictures] + b"\0" * (index - pictures) + film()[index:]
+    mpeg4 = film(codec="mpeg4")
+    for data in (by_hand(), emptied, film(form="matroska"), mpeg4, b"", b"ftyp" * 1000):
+        with pytest.raises(NotPlayable):
+            await _poster(data)
+
+
+async def test_no_file_but_its_own_is_opened(tmp_path: Path) -> None:
+    """A playlist would have a decoder open other files and addresses: no protocol but the descriptor is allowed."""
+    other = tmp_path / "other.mp4"
+    other.write_bytes(film())
+    with pytest.raises(NotPlayable):
+        await _poster(f"ffconcat version 1.0\nfile {other}\n".encode())
+
+
+def _program(tmp_path: Path, body: str) -> str:
+    path = tmp_path / "decoder"
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("while :; do :; done", NotPlayable),  # takes the processor: the limit of its time ends it
+        ("exec /usr/bin/tail /dev/zero", NotPlayable),  # takes memory
+        ("exec cat /dev/zero", NotPlayable),  # writes without end
+        ("echo no picture", NotPlayable),
+        ("exit 3", NotPlayable),
+        ("sleep 60", Unavailable),  # hangs
+    ],
+)
+async def test_decoders_that_go_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, problem: type[Exception]
+) -> None:
+    monkeypatch.setattr(poster, "decoder", lambda: _program(tmp_path, body))
+    monkeypatch.setattr(poster, "_CPU_SECONDS", 1)
+    monkeypatch.setattr(poster, "_SECONDS", 5.0)
+    before = set(psutil.Process().children(recursive=True))
+    started = time.perf_counter()
+    with pytest.raises(problem):
+        await _poster(film())
+    assert time.perf_counter() - started < 10
+    await asyncio.sleep(0.1)
+    assert set(psutil.Process().children(recursive=True)) <= before
+
+
+async def test_it_is_told_nothing_and_may_write_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "secret")
+    said = tmp_path / "said"
+    said.touch()
+    body = f'[ -z "$DATABASE_URL" ] || exit 0; echo x >> {said}; exit 1'
+    monkeypatch.setattr(poster, "decoder", lambda: _program(tmp_path, body))
+    with pytest.raises(NotPlayable):
+        await _poster(film())
+    assert said.read_text() == ""
+
+
+async def test_who_gives_up_leaves_no_decoder_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poster, "decoder", lambda: _program(tmp_path, "sleep 60"))
+    before = set(psutil.Process().children(recursive=True))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1):
+            await _poster(film())
+    assert set(psutil.Process().children(recursive=True)) <= before
