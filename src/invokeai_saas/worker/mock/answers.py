@@ -40,9 +40,9 @@ class Answers:
             answer[name] = given if given is not None else self._value(name, part, fields, 0)
         return answer
 
-    def makes_picture(self, node_type: str) -> bool:
-        """Whether the node answers one picture."""
-        return bool(self._outputs().get(node_type, {}).get("title") == "ImageOutput")
+    def makes(self, node_type: str) -> str:
+        """The name of the schema of a node's answer."""
+        return str(self._outputs().get(node_type, {}).get("title", ""))
 
     def _outputs(self) -> dict[str, dict[str, Any]]:
         if self._output_of is None:

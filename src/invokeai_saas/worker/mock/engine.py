@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections import Counter, defaultdict
+from pathlib import Path as FilePath
 from typing import Any
 
 from PIL import Image
@@ -14,9 +15,10 @@ from PIL import Image
 from invokeai_saas.catalog.nodes import NodeCatalog
 from invokeai_saas.errors import ServiceError, Unavailable
 from invokeai_saas.settings import get_settings
-from invokeai_saas.worker.contract import ClaimedJob, JobContext, Outcome, image_name_for
+from invokeai_saas.worker.contract import ClaimedJob, JobContext, ModelRecord, Outcome, image_name_for
 from invokeai_saas.worker.mock.answers import Answers
 from invokeai_saas.worker.mock.drawing import preview
+from invokeai_saas.worker.mock.models import identify
 from invokeai_saas.worker.mock.plan import Path, Plan
 from invokeai_saas.worker.mock.studio import Studio
 from invokeai_saas.worker.mock.values import ANSWERS
@@ -46,6 +48,10 @@ class MockEngine:
 
     def loaded_models(self) -> list[str]:
         return list(self._loaded)
+
+    def identify(self, path: FilePath, logical_path: str, said: dict[str, Any]) -> ModelRecord:
+        """What a model is; see `models.identify`."""
+        return identify(path, logical_path, said)
 
     def run(self, job: ClaimedJob, context: JobContext, cancel: threading.Event) -> Outcome:
         run = _Run(job, context, cancel, self._step_seconds, self._answers)
@@ -135,7 +141,9 @@ class _Run:
         return answer
 
     def _answer(self, path: Path, fields: dict[str, Any]) -> dict[str, Any]:
-        if self._answers.makes_picture(fields["type"]):
+        if self._answers.makes(fields["type"]) == "VideoOutput":
+            raise ValueError("The mock engine makes no videos.")
+        if self._answers.makes(fields["type"]) == "ImageOutput":
             image = self._studio.picture(fields)
             return self._answers.blank(fields) | self._save(path, fields, image)
         answer = self._answers.blank(fields)
