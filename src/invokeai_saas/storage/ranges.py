@@ -75,6 +75,9 @@ async def ranged_file(
 
     Raises NotFound, and Unavailable when the store can't be reached.
     """
+    unless = (
+        unless.removeprefix("W/") if unless else None
+    )  # compared weakly (section 13.1.2), by a store that may not
     try:
         span = asked_span(request.headers.get("range"))
         match = request.headers.get("if-range") if span else None
