@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from invokeai_saas.embedded.ports import LOOPBACK, choose_ports
 from invokeai_saas.embedded.servers import Addresses
 from invokeai_saas.settings import Settings
-from tests.browser.people import STARTER
+from tests.browser.people import STARTER, WIDE, Visitor
 from tests.graphs import add_model
 from tests.servers import TestDatabase, copied_database
 
@@ -34,6 +34,7 @@ MISSING = (
     " or set CHROMIUM_PATH."
 )
 _skipped = pytest.StashKey[int]()
+_failed = pytest.StashKey[bool]()
 
 
 def _chromium() -> str | None:
@@ -130,13 +131,45 @@ def _process(settings: Settings, name: str) -> Iterator[None]:
         print(log_file.read_text(errors="replace")[-4000:])  # noqa: T201 - pytest shows it for failures only
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tells fixtures whether the test failed."""
+    report = yield
+    if report.when == "call":
+        item.stash[_failed] = report.failed
+    return report
+
+
 @pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    """A headless Chromium of this test alone."""
+async def chromium(request: pytest.FixtureRequest, screenshots: Path) -> AsyncIterator[Browser]:
+    """A headless Chromium of this test alone. What it showed when the test failed is kept."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=_chromium(), args=list(FLAGS))
         yield browser
+        if request.node.stash.get(_failed, False):
+            pages = [page for context in browser.contexts for page in context.pages]
+            for number, page in enumerate(pages):
+                await page.screenshot(path=screenshots / f"failed-{request.node.name}-{number}.png")
         await browser.close()
+
+
+@pytest.fixture
+async def ada(deployment: Deployment, chromium: Browser, screenshots: Path) -> Visitor:
+    """Somebody in the studio, at a wide screen."""
+    return await _somebody("Ada", deployment, chromium, screenshots)
+
+
+@pytest.fixture
+async def bob(deployment: Deployment, chromium: Browser, screenshots: Path) -> Visitor:
+    """Somebody else."""
+    return await _somebody("Bob", deployment, chromium, screenshots)
+
+
+async def _somebody(name: str, deployment: Deployment, chromium: Browser, screenshots: Path) -> Visitor:
+    visitor = await Visitor.arrive(chromium, deployment.url, screenshots, WIDE)
+    await visitor.move_in(name)
+    visitor.forget()
+    return visitor
 
 
 @pytest.fixture(scope="session")

@@ -23,13 +23,22 @@
     }
   };
 
+  // The whole answer, here and now: while the rest of it is on its way, an event could overtake it still.
+  async function whole(response) {
+    const { status, statusText, headers } = response;
+    return new Response(await response.arrayBuffer(), { status, statusText, headers });
+  }
+
   window.invokeaiSaas.filter(async (url, method, response, { since, ask }) => {
-    if (method !== "GET" || !QUEUE.test(url.pathname)) return response;
+    if (method !== "GET" || !QUEUE.test(url.pathname) || !response.ok) return response;
     let asked = since;
-    for (let tries = 0; response.ok && changed > asked && tries < TRIES; tries += 1) {
+    let answer = await whole(response);
+    for (let tries = 0; changed > asked && tries < TRIES; tries += 1) {
       asked = performance.now();
-      response = await ask();
+      const next = await ask();
+      if (!next.ok) break;
+      answer = await whole(next);
     }
-    return response;
+    return answer;
   });
 })();
