@@ -103,9 +103,11 @@ class Visitor:
 
     def assert_content(self) -> None:
         """Nothing was refused and no error logged, but for what the page expects."""
-        assert [refusal for refusal in self.refusals if refusal not in EXPECTED_REFUSALS] == []
-        expected = [f"({self._url}{path})" for _, _, path in EXPECTED_REFUSALS]
-        assert [text for text in self.complaints if not text.endswith(tuple(expected))] == []
+        refused = [refusal for refusal in self.refusals if refusal not in EXPECTED_REFUSALS]
+        expected = tuple(f"({self._url}{path})" for _, _, path in EXPECTED_REFUSALS)
+        logged = [text for text in self.complaints if not text.endswith(expected)]
+        assert not refused, refused
+        assert not logged, logged
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type == "error":

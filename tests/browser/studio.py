@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, TimeoutError, expect
 
 from tests.browser.people import PATIENCE, Visitor
 
@@ -120,7 +120,7 @@ class Gallery:
         return self._page.get_by_text(name, exact=True).first
 
     async def board_menu(self, name: str, item: str) -> None:
-        await self.board(name).click(button="right")
+        await self._open_menu(self.board(name), item)
         await self._person.choose(item)
 
     async def upload(self, file: Path) -> None:
@@ -130,8 +130,19 @@ class Gallery:
 
     async def menu(self, picture: Locator, item: str) -> None:
         """An item of a picture's menu, by its words or, for the row of icons, its label."""
-        await picture.click(button="right")
+        await self._open_menu(picture, item)
         await self._person.choose(item)
+
+    async def _open_menu(self, target: Locator, item: str) -> None:
+        """By the right button; once more where the list was drawn anew in between, which closes menus."""
+        await target.click(button="right")
+        entry = self._page.get_by_role("menuitem", name=item, exact=True).filter(visible=True).first
+        try:
+            await entry.wait_for(timeout=PATIENCE / 12)
+        except TimeoutError:
+            await self._page.keyboard.press("Escape")
+            await target.click(button="right")
+            await entry.wait_for()
 
     async def move(self, picture: Locator, board: str) -> None:
         """By the picture's menu."""

@@ -1,15 +1,27 @@
-"""The workflow library and the prompt templates, for two people at once: InvokeAI's own for both, and each one's own."""
+"""The workflow library and the prompt templates, for two people at once: InvokeAI's for both, and each one's own."""
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from invokeai_saas.studio.shipped import Shipped, publish_pictures
 from playwright.async_api import expect
 
+from invokeai_saas.storage.objects import open_object_store
+from tests.browser.conftest import Deployment
 from tests.browser.people import PATIENCE, Visitor
 from tests.browser.studio import Workflows
 from tests.browser.test_tabs import both
 
 pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def published(deployment: Deployment) -> None:
+    """The pictures of InvokeAI's templates, where `invokeai-saas up` puts them when it starts."""
+    settings = deployment.settings
+    asyncio.run(publish_pictures(Shipped(settings.library_dir), open_object_store(settings)))
 
 
 async def test_a_workflow_of_invokeais_run_and_kept(ada: Visitor, bob: Visitor) -> None:

@@ -7,8 +7,9 @@ Nothing may be refused on the way and no error logged, but for what InvokeAI's o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -21,26 +22,39 @@ pytestmark = pytest.mark.timeout(300)
 PROMPTS = {"Ada": "a red heart", "Bob": "a blue circle"}
 
 
-async def both(ada: Visitor, bob: Visitor, does: Callable[[Visitor, str], Awaitable[None]]) -> None:
-    """Both at the same time, and neither with a complaint."""
+async def at_once(
+    ada: Visitor, bob: Visitor, does: Callable[[Visitor, str], Coroutine[Any, Any, None]]
+) -> None:
+    """Both do it at the same time."""
     async with asyncio.TaskGroup() as group:
-        for name, person in (("Ada", ada), ("Bob", bob)):
-            group.create_task(does(person, name))  # type: ignore[arg-type]
-    for person in (ada, bob):
-        person.assert_content()
+        group.create_task(does(ada, "Ada"))
+        group.create_task(does(bob, "Bob"))
 
 
-async def _own_pictures(person: Visitor, other: Visitor) -> None:
-    """What one person has was never asked for by the other."""
-    names = [await tile.get_attribute("data-item-id") for tile in await person.pictures.all()]
+async def both(ada: Visitor, bob: Visitor, does: Callable[[Visitor, str], Coroutine[Any, Any, None]]) -> None:
+    """Both do it at the same time, and neither has a complaint."""
+    await at_once(ada, bob, does)
+    ada.assert_content()
+    bob.assert_content()
+
+
+async def _names(person: Visitor) -> set[str]:
+    """Of the pictures that somebody has before them."""
+    return {str(await tile.get_attribute("data-item-id")) for tile in await person.pictures.all()}
+
+
+def _assert_unseen(names: set[str], by: Visitor) -> None:
     assert names
-    assert not [url for url in other.asked if any(str(name) in url for name in names)]
+    assert not [url for url in by.asked if any(name in url for name in names)]
 
 
 async def test_generating_and_the_queue(ada: Visitor, bob: Visitor) -> None:
+    seen: dict[str, set[str]] = {}
+
     async def work(person: Visitor, name: str) -> None:
         await person.invoke(PROMPTS[name])
         await expect(person.pictures).to_have_count(1, timeout=PATIENCE)
+        seen[name] = await _names(person)
         await expect(person.page.get_by_role("button", name="Cancel", exact=True)).to_be_disabled(
             timeout=PATIENCE
         )
@@ -65,10 +79,8 @@ async def test_generating_and_the_queue(ada: Visitor, bob: Visitor) -> None:
         await expect(queue.items).to_have_count(0, timeout=PATIENCE)
 
     await both(ada, bob, work)
-    await ada.go_to("Generate")
-    await bob.go_to("Generate")
-    await _own_pictures(ada, bob)
-    await _own_pictures(bob, ada)
+    _assert_unseen(seen["Ada"], by=bob)
+    _assert_unseen(seen["Bob"], by=ada)
 
 
 async def test_the_canvas(ada: Visitor, bob: Visitor) -> None:
@@ -154,13 +166,13 @@ async def test_models_menus_and_leaving(ada: Visitor, bob: Visitor) -> None:
         person.assert_content()
         await person.choose("Logout")
         await page.wait_for_url("**/login")
-        person.forget()  # as before log-in
 
-    await both(ada, bob, work)
+    await at_once(ada, bob, work)  # what the page asks for from here on is nobody's
 
 
 async def test_the_gallery(ada: Visitor, bob: Visitor, tmp_path: Path) -> None:
-    files = {}
+    files: dict[str, Path] = {}
+    seen: dict[str, set[str]] = {}
     for name in PROMPTS:
         files[name] = tmp_path / f"{name}.png"
         Image.linear_gradient("L").convert("RGB").resize((300, 200)).save(files[name])
@@ -182,12 +194,13 @@ async def test_the_gallery(ada: Visitor, bob: Visitor, tmp_path: Path) -> None:
         await gallery.board(f"{name}'s board").click()
         await expect(person.pictures).to_have_count(2, timeout=PATIENCE)
         await person.look(f"37-gallery-{name}")
+        seen[name] = await _names(person)
         await _find_in_gallery(person)
         await _throw_away(person, f"{name}'s board")
 
     await both(ada, bob, work)
-    await _own_pictures(ada, bob)
-    await _own_pictures(bob, ada)
+    _assert_unseen(seen["Ada"], by=bob)
+    _assert_unseen(seen["Bob"], by=ada)
 
 
 async def _find_in_gallery(person: Visitor) -> None:
