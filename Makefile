@@ -8,10 +8,12 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3; do \
 	&& { echo "$$name"; break; }; done)
 PY := .venv/bin/python
 ENGINE_PY := .venv-engine/bin/python
+CLIENT_PY := .venv-client/bin/python
 PIP_FLAGS := --quiet --require-hashes --disable-pip-version-check
 MARKS := .install
 PAGE := .venv/share/invokeai-saas/page/index.html
 NODES := .venv/share/invokeai-saas/nodes.json
+LIBRARY := .venv/share/invokeai-saas/library/shipped.json
 
 .PHONY: help run demo test test-engine lint format bench chaos sheet install dev lock doctor clean
 
@@ -42,15 +44,15 @@ format: dev
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-bench: dev ## side by side with stock InvokeAI
-	$(PY) -m bench
+bench: dev ## side by side with stock InvokeAI (BENCH=--quick: minutes, a tenth of the pictures)
+	$(PY) -m bench $(BENCH)
 
 doctor: install ## what is wrong on this machine, and what to do
 	@$(PY) -m invokeai_saas doctor
 
-install: $(MARKS)/local $(MARKS)/engine $(PAGE) $(NODES) ## everything the service needs
+install: $(MARKS)/local $(MARKS)/engine $(PAGE) $(NODES) $(LIBRARY) ## everything the service needs
 
-dev: install $(MARKS)/dev $(MARKS)/engine-dev
+dev: install $(MARKS)/dev $(MARKS)/engine-dev $(MARKS)/client
 
 $(MARKS)/local: requirements/local.txt pyproject.toml
 	@mkdir -p $(MARKS)
@@ -68,6 +70,12 @@ $(MARKS)/dev: requirements/dev.txt $(MARKS)/local
 
 $(MARKS)/engine-dev: requirements/engine-dev.txt $(MARKS)/engine
 	@$(ENGINE_PY) -m pip install $(PIP_FLAGS) -r requirements/engine-dev.txt
+	@touch $@
+
+# A client library of other people's, with what it imports: its own list is far longer (client-overrides.txt).
+$(MARKS)/client: requirements/client.txt $(MARKS)/local
+	@test -x $(CLIENT_PY) || $(PYTHON) -m venv .venv-client
+	@$(CLIENT_PY) -m pip install $(PIP_FLAGS) --no-deps -r requirements/client.txt
 	@touch $@
 
 $(MARKS)/engine: requirements/engine.txt pyproject.toml
@@ -89,6 +97,11 @@ $(NODES): $(MARKS)/local $(MARKS)/engine $(wildcard src/invokeai_saas/worker/eng
 	@$(ENGINE_PY) -m invokeai_saas nodes export $@
 	@touch $@
 
+$(LIBRARY): $(MARKS)/local $(MARKS)/engine
+	@echo "Taking InvokeAI's own workflows, style presets and prompts"
+	@$(ENGINE_PY) -m invokeai_saas library export $(@D)
+	@touch $@
+
 LOCK := uv pip compile --generate-hashes --no-header --no-annotate --quiet
 lock: ## compile the locks anew (needs uv)
 	$(LOCK) --universal --python-version 3.11 pyproject.toml -o requirements/api.txt
@@ -99,6 +112,7 @@ lock: ## compile the locks anew (needs uv)
 
 	$(LOCK) --no-deps --universal --python-version 3.11 requirements/page.in -o requirements/page.txt
 	$(LOCK) --no-deps --universal --python-version 3.11 requirements/peer.in -o requirements/peer.txt
+	$(LOCK) --universal --python-version 3.11 requirements/client.in --override requirements/client-overrides.txt -o requirements/client.txt
 
 chaos: dev ## kill real workers with -9 until the queue is dry, and look at the money (minutes)
 	$(PY) -m tests.worker.chaos --engine invokeai
@@ -107,4 +121,4 @@ sheet: install ## draw the model card's sheet anew, through a worker of ours
 	$(PY) -m invokeai_saas admin models sheet models/starter/prompts.txt models/starter/sheet.png
 
 clean: ## remove environments and derived files; data/ stays
-	rm -rf .venv .venv-engine .venv-peer $(MARKS) build out
+	rm -rf .venv .venv-engine .venv-peer .venv-client $(MARKS) build out

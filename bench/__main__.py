@@ -2,7 +2,7 @@
 
 import sys
 
-from bench.api_process import main
+from bench.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
@@ -39,6 +40,8 @@ class Contender:
         port: where it will listen, on loopback.
         log: the file that takes its output.
         email, password: the person whose pictures are read.
+        processor: the process that runs jobs; empty where the server does that itself.
+        database: the name of the database's processes, which descend from ours; empty where it is inside the server.
     """
 
     name: str
@@ -48,6 +51,13 @@ class Contender:
     log: Path
     email: str
     password: str
+    processor: Sequence[str] = ()
+    database: str = ""
+
+    def database_cpu(self) -> float:
+        """Seconds of a core that the processes of its database, as they are now, have used."""
+        family = psutil.Process().children(recursive=True) if self.database else []
+        return sum(_cpu(member) for member in family if _name(member) == self.database)
 
     def log_in(self) -> str:
         """The person's token, from the log-in that InvokeAI's page uses."""
@@ -92,9 +102,28 @@ class Running:
         family = [self.process, *self.process.children(recursive=True)]
         return sum(member.memory_info().rss for member in family) / 2**20
 
+    def cpu(self) -> float:
+        """Seconds of a core that the process and its descendants have used."""
+        return sum(_cpu(member) for member in [self.process, *self.process.children(recursive=True)])
+
     def has_torch(self) -> bool:
         """Whether torch's native code is mapped into the process: what importing torch cannot avoid."""
         return any("/torch/" in region.path for region in self.process.memory_maps())
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def _cpu(process: psutil.Process) -> float:
+    try:
+        used = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0
+    return float(used.user + used.system)
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -119,15 +148,33 @@ def running(contender: Contender) -> Iterator[Running]:
     """
     with contender.log.open("ab") as log:
         began = time.perf_counter()
-        child = subprocess.Popen(
-            contender.command, env=dict(contender.environment), stdout=log, stderr=log, start_new_session=True
-        )
+        child = _start(contender, contender.command, log)
         try:
             _wait_for_answer(contender, child, began + _START_LIMIT)
             seconds = time.perf_counter() - began
             yield Running(psutil.Process(child.pid), seconds)
         finally:
             _stop(child)
+
+
+@contextmanager
+def processing(contender: Contender) -> Iterator[None]:
+    """Runs the processor of a server that has one of its own."""
+    if not contender.processor:
+        yield
+        return
+    with contender.log.open("ab") as log:
+        child = _start(contender, contender.processor, log)
+        try:
+            yield
+        finally:
+            _stop(child)
+
+
+def _start(contender: Contender, command: Sequence[str], log: BinaryIO) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command, env=dict(contender.environment), stdout=log, stderr=log, start_new_session=True
+    )
 
 
 def _wait_for_answer(contender: Contender, child: subprocess.Popen[bytes], deadline: float) -> None:

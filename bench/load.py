@@ -1,7 +1,6 @@
-"""Four clients read a whole gallery while a fifth asks something small, and how long the fifth waits.
+"""One load: clients that ask a server the same thing over and over, and others that see how long something small waits.
 
-Each reader is a process of its own, so that what is measured is the server's waiting and not the clients'.
-All of them ask again as soon as they have been answered (closed loop): a faster server is asked more.
+Clients are processes of their own, so that what is measured is the server's waiting and not ours.
 """
 
 from __future__ import annotations
@@ -9,113 +8,112 @@ from __future__ import annotations
 import math
 import multiprocessing
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from http.client import HTTPConnection
-from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event
 
-from bench.contender import ALL_NAMES, HOST, VERSION, BenchError, bearer
+from bench import client
+from bench.client import Answers, Traffic
+from bench.contender import HOST, VERSION, BenchError
 
-READERS = 4
-_WARM_UP = 2.0  # seconds under load before anything counts
-_PAUSE = 0.01  # seconds between two questions of the fifth client
+WARM_UP = 1.5  # seconds under load before anything counts
+_START = 0.7  # seconds that a process of clients needs until it asks
+# The probe: a question every 50 ms, on connections enough for a server that takes 400 ms for an answer.
+_PROBES = 8
+_PROBE_PERIOD = 0.4  # seconds, of each
+_GIVE_UP = 600.0  # seconds that the last answers may take
+# Answers to one question may differ in their ids and dates, but not by more than this share of their length.
+_LENGTHS_DIFFER = 0.05
 
 
 @dataclass(frozen=True)
-class UnderLoad:
+class Load:
     """What one load measured.
 
     Parameters:
-        waits: seconds that each app/version took, sorted.
-        reads: whole galleries read a second, by all readers together.
+        rate: answers a second.
+        waits: seconds that each took, sorted.
+        probes: seconds that each app/version took meanwhile.
+        answered: how many questions were answered in all, those before anything counted included.
+        seconds: how long the clients asked, from first to last.
+        first: the body of the first answer.
     """
 
+    rate: float
     waits: Sequence[float]
-    reads: float
+    probes: Sequence[float]
+    answered: int
+    seconds: float
+    first: bytes
 
-    def percentile(self, share: float) -> float:
-        """The wait in milliseconds that `share` of the requests did not exceed (nearest rank)."""
-        return self.waits[math.ceil(share * len(self.waits)) - 1] * 1000
+
+def percentile(waits: Sequence[float], share: float) -> float:
+    """The wait in milliseconds that `share` of the requests did not exceed (nearest rank)."""
+    return sorted(waits)[math.ceil(share * len(waits)) - 1] * 1000
 
 
-def under_load(port: int, token: str, seconds: float, *, compressed: bool) -> UnderLoad:
-    """Measures app/version while READERS clients read all names of the token's person.
+def request(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> bytes:
+    """An HTTP/1.1 request as it goes over the wire."""
+    lines = {"Host": HOST, **headers} | ({"Content-Length": str(len(body))} if body else {})
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+def measure(traffic: Traffic, seconds: float) -> Load:
+    """Puts a load on a server.
 
     Parameters:
-        seconds: how long to measure, after a warm-up of two.
-        compressed: readers accept gzip, as browsers do.
+        seconds: how long to ask, after the warm-up. The last answers are waited for, and count: where an answer takes
+            longer than that, each connection gets its one.
+
+    Raises:
+        BenchError: the server did not answer as it should.
     """
-    with _readers(port, token, compressed=compressed) as ends:
-        _ask(port, _WARM_UP)
-        before = _reads(ends)
-        began = time.perf_counter()
-        waits = _ask(port, seconds)
-        elapsed = time.perf_counter() - began
-        reads = _reads(ends) - before
-    return UnderLoad(sorted(waits), reads / elapsed)
+    probe = Traffic(traffic.port, request("GET", VERSION, {}), _PROBES, period=_PROBE_PERIOD)
+    began = time.monotonic() + _START
+    begin = began + WARM_UP
+    answers, probed = _run((traffic, probe), begin, begin + seconds)
+    _check_lengths(answers)
+    return Load(
+        rate=len(answers.waits) / (answers.last - begin),
+        waits=sorted(answers.waits),
+        probes=probed.waits,
+        answered=answers.answered,
+        seconds=answers.last - began,
+        first=answers.first,
+    )
 
 
-def _ask(port: int, seconds: float) -> list[float]:
-    """The fifth client: app/version on one connection, over and over."""
-    waits = []
-    connection = HTTPConnection(HOST, port, timeout=120)
-    deadline = time.perf_counter() + seconds
-    while (asked := time.perf_counter()) < deadline:
-        connection.request("GET", VERSION)
-        response = connection.getresponse()
-        response.read()
-        waits.append(time.perf_counter() - asked)
-        if response.status != 200:
-            raise BenchError(f"app/version answered {response.status} under load")
-        time.sleep(_PAUSE)
-    connection.close()
-    return waits
-
-
-def _reads(ends: Sequence[Connection]) -> int:
-    """How many galleries the readers have read so far."""
-    try:
-        for end in ends:
-            end.send(None)
-        return sum(end.recv() for end in ends)
-    except (EOFError, OSError) as error:
-        raise BenchError("A reader ended early; its traceback stands above.") from error
-
-
-@contextmanager
-def _readers(port: int, token: str, *, compressed: bool) -> Iterator[list[Connection]]:
+def _run(traffics: Sequence[Traffic], begin: float, end: float) -> list[Answers]:
     context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    ends, readers = [], []
-    for _ in range(READERS):
+    processes, results = [], []
+    for traffic in traffics:
         ours, theirs = context.Pipe()
-        reader = context.Process(target=_read, args=(port, token, compressed, stop, theirs), daemon=True)
-        reader.start()
-        ends.append(ours)
-        readers.append(reader)
+        process = context.Process(target=client.run, args=(traffic, begin, end, theirs), daemon=True)
+        process.start()
+        processes.append(process)
+        results.append(ours)
     try:
-        yield ends
+        answers = []
+        for result in results:
+            if not result.poll(end + _GIVE_UP - time.monotonic()):
+                raise BenchError(f"Answers did not come within {_GIVE_UP:.0f} s.")
+            answers.append(result.recv())
+    except EOFError as error:
+        raise BenchError("The clients ended early; their traceback stands above.") from error
     finally:
-        stop.set()
-        for reader in readers:
-            reader.join(60)
+        for process in processes:
+            process.terminate()
+            process.join()
+    for answer in answers:
+        if answer.problem:
+            raise BenchError(f"Under load: {answer.problem}; the first answer was {answer.first[:300]!r}")
+    return answers
 
 
-def _read(port: int, token: str, compressed: bool, stop: Event, theirs: Connection) -> None:
-    """A reader's process. It tells its count whenever it is asked, between two readings."""
-    encoding = "gzip" if compressed else "identity"
-    headers = {"Accept-Encoding": encoding} | bearer(token)
-    connection = HTTPConnection(HOST, port, timeout=120)
-    done = 0
-    while not stop.is_set():
-        connection.request("GET", ALL_NAMES, headers=headers)
-        response = connection.getresponse()
-        response.read()
-        if response.status != 200:
-            raise BenchError(f"item_names answered {response.status} under load")
-        done += 1
-        while theirs.poll():
-            theirs.recv()
-            theirs.send(done)
+def _check_lengths(answers: Answers) -> None:
+    """Statuses were looked at one by one; this sees whether bodies went missing."""
+    expected = answers.first_received * answers.answered
+    if abs(answers.received - expected) > expected * _LENGTHS_DIFFER:
+        raise BenchError(
+            f"{answers.answered} answers came to {answers.received} bytes, the first one to {answers.first_received}."
+        )

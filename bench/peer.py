@@ -13,11 +13,12 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+from uuid import UUID
 
 from bench.contender import HOST, BenchError, Contender, free_port, running
-from bench.pictures import SIDE, Picture
+from bench.library import SIDE, Board, Library, Picture
 
 _ROOT = Path(__file__).resolve().parent.parent
 _ENGINE = _ROOT / ".venv-engine" / "bin" / "python"
@@ -52,14 +53,27 @@ def install() -> None:
     stamp.write_text(wanted)
 
 
-def prepare(folder: Path, pictures: Sequence[Picture]) -> Contender:
-    """InvokeAI in multi-user mode with one person who has these pictures, migrated and ready to start.
+def prepare(folder: Path, library: Library) -> Contender:
+    """InvokeAI in multi-user mode with these people's pictures, migrated and ready to start.
 
     Parameters:
-        folder: its root folder; made afresh.
+        folder: its root folder. One that holds the same library is used as it is, any other made afresh.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    stamp = folder / "seeded"
+    fresh = not (stamp.exists() and stamp.read_text() == str(library))
+    if fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    contender = _contender(folder)
+    if fresh:
+        with running(contender):  # the first start migrates; the measured ones do not
+            user_id = _register(contender)
+        _seed(folder / "databases" / "invokeai.db", user_id, library)
+        stamp.write_text(str(library))
+    return contender
+
+
+def _contender(folder: Path) -> Contender:
     port = free_port()
     # JSON is YAML.
     configuration = {
@@ -69,9 +83,10 @@ def prepare(folder: Path, pictures: Sequence[Picture]) -> Contender:
         "device": "cpu",
         "multiuser": True,
         "log_level": "warning",
+        "max_queue_size": 1_000_000,  # as many as ours may hold during the run
     }
     (folder / "invokeai.yaml").write_text(json.dumps(configuration))
-    contender = Contender(
+    return Contender(
         name="stock InvokeAI",
         command=[str(_PYTHON), "-c", _START, "--root", str(folder)],
         environment=os.environ | {"INVOKEAI_ROOT": str(folder)},
@@ -80,35 +95,48 @@ def prepare(folder: Path, pictures: Sequence[Picture]) -> Contender:
         email=_PERSON["email"],
         password=_PERSON["password"],
     )
-    with running(contender):  # the first start migrates; the measured ones do not
-        user_id = _register(contender)
-    _seed(folder / "databases" / "invokeai.db", user_id, pictures)
-    return contender
+
+
+def admin_token(contender: Contender) -> str:
+    """The administrator's token, for what a person may not: installing models."""
+    admin = {"email": _ADMIN["email"], "password": _ADMIN["password"]}
+    return str(contender.call("POST", "/api/v1/auth/login", admin)["token"])
 
 
 def _register(contender: Contender) -> str:
     contender.call("POST", "/api/v1/auth/setup", _ADMIN)
-    admin = {"email": _ADMIN["email"], "password": _ADMIN["password"]}
-    token = str(contender.call("POST", "/api/v1/auth/login", admin)["token"])
-    return str(contender.call("POST", "/api/v1/auth/users", _PERSON, token)["user_id"])
+    return str(contender.call("POST", "/api/v1/auth/users", _PERSON, admin_token(contender))["user_id"])
 
 
-def _seed(database: Path, user_id: str, pictures: Sequence[Picture]) -> None:
-    """Rows as InvokeAI writes them; it reads no file to list names."""
-    rows = [
-        (picture.name, SIDE, SIDE, moment, moment, user_id)
-        for picture in pictures
-        for moment in [picture.created_at.strftime("%Y-%m-%d %H:%M:%S.000")]
-    ]
-    connection = sqlite3.connect(database)
-    with connection:
+def _seed(database: Path, user_id: str, library: Library) -> None:
+    """Rows as InvokeAI writes them; it reads no file to list them. Indexes are those of its migrations."""
+    people = [user_id, *(str(UUID(int=number)) for number in range(1, library.people + 1))]
+    with closing(sqlite3.connect(database)) as connection, connection:
+        # Of this connection only: nothing of it stays with the file.
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA cache_size = -1000000")  # KiB
+        connection.executemany(
+            "INSERT INTO users (user_id, email, display_name, password_hash) VALUES (?, ?, 'Somebody', '')",
+            [(person, f"{person}@example.com") for person in people[1:]],
+        )
+        connection.executemany(
+            "INSERT INTO boards (board_id, board_name, user_id, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
+            [(b.board_id, b.name, people[b.owner], _moment(b), _moment(b)) for b in library.all_boards()],
+        )
         connection.executemany(
             "INSERT INTO images (image_name, image_origin, image_category, width, height, is_intermediate,"
             " starred, created_at, updated_at, user_id)"
-            " VALUES (?, 'internal', 'general', ?, ?, FALSE, FALSE, ?, ?, ?)",
-            rows,
+            f" VALUES (?, 'internal', 'general', {SIDE}, {SIDE}, FALSE, FALSE, ?, ?, ?)",
+            ((p.name, _moment(p), _moment(p), people[p.owner]) for p in library.all_pictures()),
         )
-    connection.close()
+        connection.executemany(
+            "INSERT INTO board_images (board_id, image_name, created_at, updated_at) VALUES (?, ?, ?, ?)",
+            ((p.board_id, p.name, _moment(p), _moment(p)) for p in library.all_pictures() if p.board_id),
+        )
+
+
+def _moment(made: Board | Picture) -> str:
+    return made.created_at.strftime("%Y-%m-%d %H:%M:%S.000")
 
 
 def _packages_of(python: Path) -> Path:

@@ -120,8 +120,23 @@ def _fill(connection: psycopg.Connection[Any], user_id: UUID) -> None:
     make_download(connection, user_id)
     insert(connection, "client_state", **mine, key="k", value="v")
     insert(
-        connection, "models", **mine, key=uuid4().hex, name="m", base="sd-1", type="main", format="diffusers",
+        connection, "workflow_library", **mine, name="w", description="", tags="", workflow="{}",
+        workflow_bytes=2, has_return=False,
+    )  # fmt: skip
+    insert(connection, "workflow_opened", **mine, workflow_id="default_1")
+    insert(connection, "style_presets", **mine, name="p", positive_prompt="", negative_prompt="")
+    insert(connection, "system_prompts", **mine, name="s", content="c")
+    insert(
+        connection, "models", **mine, key=f"m-{user_id}", name="m", base="sd-1", type="main", format="diffusers",
         path=f"models/users/{user_id}/m", hash="h", file_size=1, record={"a": 1},
+    )  # fmt: skip
+    insert(
+        connection, "models", **mine, key=f"n-{user_id}", name="n", base="sd-1", type="lora", format="lycoris",
+        path=f"models/users/{user_id}/n", hash="h", file_size=1, record={"a": 1},
+    )  # fmt: skip
+    insert(connection, "model_relationships", **mine, model_key_1=f"m-{user_id}", model_key_2=f"n-{user_id}")
+    insert(
+        connection, "model_installs", **mine, id=job, source={"type": "url"}, source_text="u", model_key="k",
     )  # fmt: skip
     insert(connection, "job_batches", **mine, batch_id=batch, graph={"nodes": {}})
     insert(

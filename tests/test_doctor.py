@@ -32,11 +32,14 @@ def healthy(tmp_path: Path, **changes: object) -> Settings:
     page.mkdir()
     (page / "index.html").write_text("<html>")
     (tmp_path / "nodes.json").write_text("{}")
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "shipped.json").write_text("{}")
     values: dict[str, object] = {
         "data_dir": tmp_path / "data",
         "port": choose_ports(["page"], {})["page"],
         "page_dir": page,
         "node_schemas": tmp_path / "nodes.json",
+        "library_dir": tmp_path / "library",
         "model_dir": models,
     }
     return Settings.model_validate(values | changes)
@@ -72,6 +75,7 @@ def test_every_fault_has_a_remedy(
             port=taken.getsockname()[1],
             page_dir=nowhere,
             node_schemas=nowhere,
+            library_dir=nowhere,
             model_dir=nowhere,
             database_url=f"postgresql+asyncpg://api:secret-word@{LOOPBACK}:1/invokeai",
             redis_url=f"redis://:secret-word@{LOOPBACK}:1/0",
@@ -82,7 +86,7 @@ def test_every_fault_has_a_remedy(
         sick = {finding.name: finding for finding in examine(settings) if finding.ok is False}
     assert set(sick) == {
         "Free disk", "Free memory", "Data folder", "Port", "Engine", "InvokeAI's page", "Node schemas",
-        "Starter model", "PostgreSQL", "Valkey", "Object store",
+        "InvokeAI's library", "Starter model", "PostgreSQL", "Valkey", "Object store",
     }  # fmt: skip
     assert all(finding.remedy for finding in sick.values())
     assert "secret-word" not in repr(sick)

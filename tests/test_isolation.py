@@ -17,6 +17,7 @@ from tests.apps import RunningApi, Subject
 from tests.factories import insert, make_download, make_image, make_video
 from tests.graphs import add_model, batch_body, picture_graph, unknown_key
 from tests.servers import TestDatabase
+from tests.studio.things import image_file, picture, preset_form, workflow
 
 MISSING = "404"  # exactly as for an id that nobody has
 OWN = "own"  # the parameter names no person's thing: whatever it says, the caller's own is meant
@@ -35,7 +36,7 @@ ROUTES = {
     "/api/v1/images/i/{image_name}/thumbnail": MISSING,
     "/api/v1/images/i/{image_name}/urls": MISSING,
     "/api/v1/images/i/{image_name}/workflow": MISSING,
-    "/api/v1/model_relationships/i/{model_key}": OTHER,  # tests/catalog: unknown keys are 404, the rest empty
+    "/api/v1/model_relationships/i/{model_key}": MISSING,
     "/api/v1/queue/{queue_id}/b/{batch_id}/status": ZERO,
     "/api/v1/queue/{queue_id}/cancel_all_except_current": OWN,
     "/api/v1/queue/{queue_id}/cancel_by_batch_ids": OWN,
@@ -64,10 +65,26 @@ ROUTES = {
     "/api/v1/videos/i/{video_name}/thumbnail": MISSING,
     "/api/v1/videos/i/{video_name}/urls": MISSING,
     "/api/v1/videos/i/{video_name}/workflow": MISSING,
+    "/api/v1/recall/{queue_id}": OWN,
+    "/api/v1/style_presets/i/{style_preset_id}": MISSING,
+    "/api/v1/style_presets/i/{style_preset_id}/image": MISSING,
+    "/api/v1/system_prompts/i/{system_prompt_id}": MISSING,
     "/api/v1/virtual_boards/by_date/{date}/image_names": OTHER,  # below
     "/api/v1/virtual_boards/by_date/{date}/item_names": OTHER,
+    "/api/v1/workflows/i/{workflow_id}": MISSING,
+    "/api/v1/workflows/i/{workflow_id}/is_public": MISSING,
+    "/api/v1/workflows/i/{workflow_id}/opened_at": MISSING,
+    "/api/v1/workflows/i/{workflow_id}/thumbnail": MISSING,
+    "/api/v2/models/convert/{key}": MISSING,
     "/api/v2/models/i/{key}": MISSING,
-    "/api/v2/models/i/{key}/image": MISSING,
+    "/api/v2/models/i/{key}/image": OTHER,  # tests/catalog/test_covers.py: shared models' need no log-in
+    "/api/v2/models/i/{key}/reidentify": MISSING,
+    "/api/v2/models/install/{id}": MISSING,
+    "/api/v2/models/install/{id}/pause": MISSING,
+    "/api/v2/models/install/{id}/restart_failed": MISSING,
+    "/api/v2/models/install/{id}/restart_file": MISSING,
+    "/api/v2/models/install/{id}/resume": MISSING,
+    "/api/v1/utilities/fonts/{font_path:path}": OTHER,  # nobody's: there are none
     "/images/{key:path}": OTHER,  # signed, tests/storage
     "/portal/{name}": OTHER,  # static files
     "/api/{path:path}": OTHER,  # what is not served yet
@@ -77,7 +94,21 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/api/v1/boards/{board_id}"): {"board_name": "Mine now"},
     ("PATCH", "/api/v1/images/i/{image_name}"): {"starred": True},
     ("PATCH", "/api/v1/videos/i/{video_name}"): {"starred": True},
+    ("PATCH", "/api/v1/system_prompts/i/{system_prompt_id}"): {"name": "Mine now"},
+    ("PATCH", "/api/v1/workflows/i/{workflow_id}"): {"workflow": workflow()},
+    ("PATCH", "/api/v1/workflows/i/{workflow_id}/is_public"): {"is_public": True},
+    ("PATCH", "/api/v2/models/i/{key}"): {"name": "Mine now"},
+    ("POST", "/api/v2/models/install/{id}/restart_file"): "https://huggingface.co/owner/name",
 }
+FORMS: dict[tuple[str, str], dict[str, Any]] = {
+    ("PATCH", "/api/v1/style_presets/i/{style_preset_id}"): {"data": preset_form()},
+    ("PUT", "/api/v1/workflows/i/{workflow_id}/thumbnail"): {"files": image_file(picture())},
+}
+
+
+def _body(method: str, template: str) -> dict[str, Any]:
+    """What a request to this route carries: a form, or JSON."""
+    return FORMS.get((method, template)) or {"json": BODIES.get((method, template))}
 
 
 def _routes() -> dict[str, set[str]]:
@@ -104,14 +135,16 @@ class Belongings:
         return re.sub(r"\{(\w+)(?::path)?\}", lambda found: ids[found[1]], template)
 
 
-async def _belongings(ada: Subject, database: TestDatabase) -> Belongings:
-    assert ada.user_id is not None
-    with psycopg.connect(database.owner) as connection:  # a plan that allows models of one's own
+def _allow_own_models(database: TestDatabase) -> None:
+    with psycopg.connect(database.owner) as connection:
         connection.execute(
             "UPDATE user_subscriptions SET plan_id = (SELECT id FROM subscription_plans WHERE slug = 'enterprise')"
-            " WHERE user_id = %s",
-            [ada.user_id],
         )
+
+
+async def _belongings(ada: Subject, database: TestDatabase) -> Belongings:
+    assert ada.user_id is not None
+    _allow_own_models(database)  # everybody so far: what keeps others away shall not be their plan
     key = unknown_key()
     theirs = add_model(database, ada.user_id, key=key, path=f"models/users/{ada.user_id}/m")
     body = batch_body(picture_graph(**theirs), destination="canvas-of-ada")
@@ -122,8 +155,15 @@ async def _belongings(ada: Subject, database: TestDatabase) -> Belongings:
         archive = make_download(connection, ada.user_id)
         insert(connection, "board_images", user_id=ada.user_id, board_id=board, image_name=image)
         video = make_video(connection, ada.user_id)
+    kept = (await ada.post("/api/v1/workflows/", json={"workflow": workflow()})).json()["workflow_id"]
+    await ada.put(f"/api/v1/workflows/i/{kept}/thumbnail", files=image_file(picture()))
+    form = {"data": preset_form(), "files": image_file(picture())}
+    preset = (await ada.post("/api/v1/style_presets/", **form)).json()["id"]
+    system_prompt = {"name": "Ada's", "content": "c"}
+    install = await ada.post("/api/v2/models/install", params={"source": "owner/name"}, json={})
     return Belongings(
         {
+            "id": str(install.json()["id"]),
             "queue_id": "default",
             "board_id": board,
             "image_name": image,
@@ -135,11 +175,15 @@ async def _belongings(ada: Subject, database: TestDatabase) -> Belongings:
             "key": key,
             "model_key": key,
             "user_id": str(ada.user_id),
+            "workflow_id": kept,
+            "style_preset_id": preset,
+            "system_prompt_id": (await ada.post("/api/v1/system_prompts/", json=system_prompt)).json()["id"],
         }
     )
 
 
 NOBODYS = {
+    "id": "123456789",
     "queue_id": "default",
     "board_id": "6f1a2c00-0000-4000-8000-000000000000",
     "image_name": "6f1a2c00-0000-4000-8000-000000000000.png",
@@ -151,6 +195,9 @@ NOBODYS = {
     "key": "6f1a2c00-0000-4000-8000-000000000000",
     "model_key": "6f1a2c00-0000-4000-8000-000000000000",
     "user_id": "6f1a2c00-0000-4000-8000-000000000000",
+    "workflow_id": "6f1a2c00-0000-4000-8000-000000000000",
+    "style_preset_id": "6f1a2c00-0000-4000-8000-000000000000",
+    "system_prompt_id": "6f1a2c00-0000-4000-8000-000000000000",
 }
 
 
@@ -165,8 +212,12 @@ def _state(database: TestDatabase) -> list[Any]:
                 "SELECT * FROM board_images",
                 "SELECT item_id, status, cancel_requested FROM session_queue",
                 "SELECT user_id, key, value FROM client_state",
-                "SELECT key FROM models",
                 "SELECT id, state, expires_at FROM bulk_downloads",
+                "SELECT * FROM workflow_library",
+                "SELECT * FROM style_presets",
+                "SELECT * FROM system_prompts",
+                "SELECT key, name, cover_key FROM models",
+                "SELECT id, status FROM model_installs",
             )
         ]
 
@@ -183,9 +234,9 @@ async def test_another_persons_ids_are_as_if_they_did_not_exist(
         if expected not in (MISSING, ZERO, STAFF):
             continue
         for method in sorted(methods):
-            body = BODIES.get((method, template))
-            there = await bob.request(method, adas.path(template, adas.ids), json=body)
-            nowhere = await bob.request(method, adas.path(template, NOBODYS), json=body)
+            body = _body(method, template)
+            there = await bob.request(method, adas.path(template, adas.ids), **body)
+            nowhere = await bob.request(method, adas.path(template, NOBODYS), **body)
             case = f"{method} {template}"
             status = {MISSING: 404, ZERO: 200, STAFF: 403}[expected]
             assert (there.status_code, nowhere.status_code) == (status, status), case
@@ -205,9 +256,8 @@ async def test_nobody_gets_401_on_every_route_with_an_id(api: RunningApi, databa
         if ROUTES[template] == OTHER:
             continue
         for method in sorted(methods):
-            answer = await api.nobody().request(
-                method, adas.path(template, adas.ids), json=BODIES.get((method, template))
-            )
+            path = adas.path(template, adas.ids)
+            answer = await api.nobody().request(method, path, **_body(method, template))
             assert answer.status_code == 401, f"{method} {template}"
     assert _state(database) == before
 
@@ -271,12 +321,19 @@ async def test_lists_and_bodies_with_anothers_ids_change_nothing(
         "gallery/items/names",
         "videos/names",
         "videos/?limit=10",
+        "workflows/",
+        "style_presets/",
+        "style_presets/export",
+        "system_prompts/",
+        "recall/default",
     ):
         answer = await bob.get(f"/api/v1/{path}")
         assert answer.status_code == 200, path
         assert image not in answer.text, path
         assert adas.ids["video_name"] not in answer.text, path
         assert board not in answer.text, path
+        for kind in ("workflow_id", "style_preset_id", "system_prompt_id"):
+            assert adas.ids[kind] not in answer.text, path
     assert adas.ids["key"] not in (await bob.get("/api/v2/models/")).text
     days = (await ada.get("/api/v1/virtual_boards/by_date")).json()
     day = days[0]["date"] if days else "2026-01-01"

@@ -97,3 +97,23 @@ async def test_a_silent_redis_is_waited_for_once_in_a_while(who: str) -> None:
         assert await _calls(limiter, who, 20) == [True] * 3 + [False] * 17
         assert time.monotonic() - started < 2
         assert len(came) == 1
+
+
+async def test_processes_tell_each_other_in_batches(addresses: Addresses, who: str) -> None:
+    async with _redis(addresses.redis_url) as redis:
+        one, other = RateLimiter(redis), RateLimiter(redis)
+        through = await _calls(one, who, 50, limit=60) + await _calls(other, who, 50, limit=60)
+        through += await _calls(one, who, 5, limit=60)
+        assert 60 <= sum(through) <= 60 + 60 // 20
+        # Once both have heard, nobody gets through by either.
+        assert await _calls(one, who, 5, limit=60) + await _calls(other, who, 5, limit=60) == [False] * 10
+
+
+async def test_a_batch_is_told_after_a_second(addresses: Addresses, who: str) -> None:
+    async with _redis(addresses.redis_url) as redis:
+        limiter = RateLimiter(redis)
+        assert await _calls(limiter, who, 5, limit=1000) == [True] * 5
+        assert await redis.get(f"ratelimit:{who}:thing") == b"1"
+        await asyncio.sleep(1.1)
+        assert await _calls(limiter, who, 1, limit=1000) == [True]
+        assert await redis.get(f"ratelimit:{who}:thing") == b"6"

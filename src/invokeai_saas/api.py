@@ -20,6 +20,8 @@ from starlette.types import ASGIApp
 from invokeai_saas.billing.endpoints import router as billing_router
 from invokeai_saas.bodylimit import BodyLimitMiddleware
 from invokeai_saas.catalog.endpoints import router as catalog_router
+from invokeai_saas.catalog.installs.endpoints import router as installs_router
+from invokeai_saas.catalog.relationships.endpoints import router as relationships_router
 from invokeai_saas.credits.endpoints import router as credits_router
 from invokeai_saas.errors import ServiceError
 from invokeai_saas.gallery.board_endpoints import router as boards_router
@@ -43,8 +45,11 @@ from invokeai_saas.settings import Settings, get_settings
 from invokeai_saas.storage.endpoints import router as media_router
 from invokeai_saas.studio.endpoints import public as app_router
 from invokeai_saas.studio.endpoints import router as studio_router
-from invokeai_saas.studio.library import router as library_router
+from invokeai_saas.studio.presets.endpoints import router as presets_router
+from invokeai_saas.studio.recall.endpoints import router as recall_router
 from invokeai_saas.studio.refusals import router as refusals_router
+from invokeai_saas.studio.system_prompts.endpoints import router as system_prompts_router
+from invokeai_saas.studio.workflows.endpoints import router as workflows_router
 
 log = structlog.get_logger(__name__)
 
@@ -64,8 +69,13 @@ def _routers() -> list[APIRouter]:
         videos_router,
         media_router,
         studio_router,
-        library_router,
+        workflows_router,
+        presets_router,
+        system_prompts_router,
+        recall_router,
         catalog_router,
+        installs_router,
+        relationships_router,
         portal_router,
         refusals_router,  # every path under /api that nobody before it has taken
         page_router,  # last: it answers every path that nobody else does
@@ -91,6 +101,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             finally:
                 watching.cancel()
                 await asyncio.wait([watching])
+                await sockets.manager.close()
 
     app = FastAPI(
         title="InvokeAI SaaS",

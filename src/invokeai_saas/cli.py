@@ -20,9 +20,11 @@ admin = typer.Typer(no_args_is_help=True, help="What operators do.")
 models = typer.Typer(no_args_is_help=True, help="Models on offer.")
 page = typer.Typer(no_args_is_help=True, help="InvokeAI's web page.")
 nodes = typer.Typer(no_args_is_help=True, help="InvokeAI's node schemas.")
+library = typer.Typer(no_args_is_help=True, help="Workflows, style presets and prompts that InvokeAI ships.")
 app.add_typer(admin, name="admin")
 app.add_typer(page, name="page")
 app.add_typer(nodes, name="nodes")
+app.add_typer(library, name="library")
 admin.add_typer(models, name="models")
 
 out = Console()
@@ -189,7 +191,7 @@ def create_roles(
 @models.command("scan")
 def scan_models() -> None:
     """Registers the models below MODEL_DIR: diffusers folders, .safetensors and .gguf files."""
-    from invokeai_saas.catalog.registration import register_models
+    from invokeai_saas.catalog.registration import mark_missing, register_models
     from invokeai_saas.local import owner_url, scan
 
     settings = get_settings()
@@ -197,6 +199,8 @@ def scan_models() -> None:
         records = scan(settings)
     for model in register_models(owner_url(settings), records):
         _say(f"{model.path}: {model.key}")
+    for path in mark_missing(owner_url(settings), [record["path"] for record in records]):
+        _say(f"{path}: its files are gone")
     _say(f"{len(records)} models registered")
 
 
@@ -252,6 +256,27 @@ def export_nodes(target: Path) -> None:
 
     export_node_schemas(target)
     _say(f"Node schemas written to {target}")
+
+
+@library.command("export")
+def export_library(folder: Path) -> None:
+    """Writes what InvokeAI ships for everybody, for the API. Runs in the engine's environment."""
+    from invokeai_saas.worker.engine.shipped import export_shipped
+
+    _say(f"{export_shipped(folder)} workflows, presets and prompts written to {folder}")
+
+
+@library.command("publish")
+def publish_library() -> None:
+    """Puts their pictures into the bucket, where they are not there yet. `up` does it by itself."""
+    import asyncio
+
+    from invokeai_saas.storage.objects import open_object_store
+    from invokeai_saas.studio.shipped import Shipped, publish_pictures
+
+    settings = get_settings()
+    put = asyncio.run(publish_pictures(Shipped(settings.library_dir), open_object_store(settings)))
+    _say(f"{put} pictures put into the bucket")
 
 
 def main() -> None:

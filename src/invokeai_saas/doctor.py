@@ -26,6 +26,7 @@ from .embedded.servers import folder_holder, running_addresses
 from .embedded.valkey import valkey_binary
 from .errors import SetupError
 from .settings import Settings
+from .studio.shipped import CATALOG
 
 _GIBIBYTE = 1024**3
 _DISK_NEEDED = 2 * _GIBIBYTE  # servers, logs and some thousand pictures
@@ -156,6 +157,7 @@ def _derived_files(settings: Settings) -> Iterator[Finding]:
     wanted = {
         "InvokeAI's page": (index, _REINSTALL),
         "Node schemas": (settings.node_schemas, _REINSTALL),
+        "InvokeAI's library": (settings.library_dir / CATALOG, _REINSTALL),
         "Starter model": (
             starter,
             "Check the repository out completely, or set MODEL_DIR to its models folder.",

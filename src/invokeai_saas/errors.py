@@ -185,14 +185,15 @@ class Unavailable(ServiceError):
 
 
 class StorageQuotaExceeded(ServiceError):
-    """Parameters: used, limit: bytes of the person's files, and that the plan allows."""
+    """Parameters: used, limit: bytes of the person's files, or of the one to come, and what there is for them."""
 
     status = 507
     code = "storage_quota_exceeded"
 
-    def __init__(self, used: int, limit: int) -> None:
+    def __init__(self, used: int, limit: int, message: str | None = None) -> None:
         super().__init__(
-            f"Your storage is full: {used / 2**30:.1f} of {limit / 2**30:.0f} GB are used."
+            message
+            or f"Your storage is full: {used / 2**30:.1f} of {limit / 2**30:.0f} GB are used."
             " Delete pictures that you don't need, or choose a plan with more.",
             data={"used": used, "limit": limit},
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
@@ -15,14 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
 
-from invokeai_saas.catalog.registration import register_models
+from invokeai_saas.catalog.registration import mark_missing, register_models
 from invokeai_saas.db import migrate, roles
 from invokeai_saas.embedded.process import end_leftovers
 from invokeai_saas.embedded.servers import Addresses, EmbeddedServers, running_addresses
 from invokeai_saas.embedded.supervisor import ManagedProcess, Supervisor, print_line
 from invokeai_saas.errors import SetupError
 from invokeai_saas.settings import Settings
+from invokeai_saas.storage.objects import open_object_store
+from invokeai_saas.studio.shipped import Shipped, publish_pictures
 
 Stage = Callable[[str], None]
 _SCAN_SECONDS = 300
@@ -70,6 +74,7 @@ def process_environment(addresses: Addresses, keys: LocalSecrets, settings: Sett
         "PUBLIC_URL": settings.public_url,
         "PAGE_DIR": str(settings.page_dir),
         "NODE_SCHEMAS": str(settings.node_schemas),
+        "LIBRARY_DIR": str(settings.library_dir),
         "DATABASE_URL": url(roles.API, passwords.api),
         "DATABASE_AUTH_URL": url(roles.AUTH, passwords.auth),
         "DATABASE_WORKER_URL": url(roles.WORKER, passwords.worker, "postgresql"),
@@ -127,6 +132,7 @@ class LocalService:
         )
         self.environment = process_environment(addresses, keys, self.settings)
         migrate.upgrade(self.environment["DATABASE_OWNER_URL"])
+        self._publish_library(addresses)
         on_stage("Starting the API, the scheduler and the worker")
         self._add("api", _command(sys.executable, "api"), ready=self._api_answers)
         self._add("scheduler", _command(sys.executable, "scheduler"))
@@ -145,6 +151,17 @@ class LocalService:
         """Our processes first, so that jobs are handed back or settled while the database is there."""
         self._processes.stop()
         self._servers.stop()
+
+    def _publish_library(self, addresses: Addresses) -> None:
+        """Pictures of what InvokeAI ships, where the bucket lacks them: after an upgrade, or the first time."""
+        there = self.settings.model_copy(
+            update={
+                "s3_endpoint_url": addresses.s3_endpoint,
+                "aws_access_key_id": SecretStr(addresses.s3_access_key),
+                "aws_secret_access_key": SecretStr(addresses.s3_secret_key),
+            }
+        )
+        asyncio.run(publish_pictures(Shipped(self.settings.library_dir), open_object_store(there)))
 
     def _add(self, name: str, argv: list[str], ready: Callable[[], bool] | None = None) -> None:
         log_file = self.settings.data_dir / "logs" / f"{name}.log"
@@ -190,7 +207,9 @@ class LocalService:
 
     def _register_models(self) -> None:
         state = _folder_state(self.settings.model_dir)
-        register_models(self.environment["DATABASE_OWNER_URL"], scan(self.settings, self.environment))
+        url, records = self.environment["DATABASE_OWNER_URL"], scan(self.settings, self.environment)
+        register_models(url, records)
+        mark_missing(url, [record["path"] for record in records])
         self._scan_mark.write_text(state)
 
 

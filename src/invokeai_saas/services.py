@@ -9,10 +9,14 @@ from pathlib import Path
 
 from redis.asyncio import BlockingConnectionPool, Redis
 
+from invokeai_saas.catalog.changes import ModelRecords
 from invokeai_saas.catalog.nodes import NodeCatalog
+from invokeai_saas.db.direct import DirectPool, DirectReads
+from invokeai_saas.db.freshness import Freshness
 from invokeai_saas.db.session import Database, open_database
 from invokeai_saas.errors import SetupError
 from invokeai_saas.gallery.downloads.runner import DownloadRunner
+from invokeai_saas.gallery.lists import GalleryLists
 from invokeai_saas.identity.service import Identity
 from invokeai_saas.identity.tokens import LocalIssuer
 from invokeai_saas.queue.doorbell import Doorbell
@@ -23,6 +27,7 @@ from invokeai_saas.settings import Settings
 from invokeai_saas.slots import Slots
 from invokeai_saas.storage.media import MediaSigner
 from invokeai_saas.storage.objects import ObjectStore, open_object_store
+from invokeai_saas.studio.shipped import Shipped
 
 
 @dataclass(frozen=True)
@@ -31,18 +36,22 @@ class Services:
 
     settings: Settings
     database: Database
+    writer: DirectPool  # for functions that are a transaction by themselves
     redis: Redis
     identity: Identity
     limiter: RateLimiter
     objects: ObjectStore
     decodes: Slots
     media: MediaSigner
+    gallery: GalleryLists
     nodes: NodeCatalog
     node_types: NodeTypes
+    models: ModelRecords
     doorbell: Doorbell
     publisher: Publisher
     downloads: DownloadRunner
     video_uploads: Slots
+    shipped: Shipped
 
 
 def open_redis(settings: Settings) -> Redis:
@@ -93,29 +102,43 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
         SetupError: see check_settings.
     """
     check_settings(settings)
-    database = open_database(settings)
     redis = open_redis(settings)
+    freshness = Freshness(redis) if settings.reader_apart else None
+    database = open_database(settings, freshness)
     nodes = NodeCatalog(settings.node_schemas)
+    media = _media_signer(settings)
     objects = open_object_store(settings)
     downloads = DownloadRunner(settings, database, objects, publisher)
+    writer = DirectPool(settings.database_url, settings.writer_pool_overflow, settings)
+    reader = DirectPool(
+        settings.database_reader_url or settings.database_url, settings.reader_pool_overflow, settings
+    )
+    await writer.open()
+    await reader.open()
     try:
         yield Services(
             settings=settings,
             database=database,
+            writer=writer,
             redis=redis,
             identity=Identity(database, local_issuer(settings), settings, publisher.end_sessions),
             limiter=RateLimiter(redis),
             objects=objects,
             decodes=Slots(settings.decodes_at_once),
-            media=_media_signer(settings),
+            media=media,
+            gallery=GalleryLists(DirectReads(reader, writer, freshness), media),
             nodes=nodes,
             node_types=NodeTypes(nodes),
+            models=ModelRecords(nodes),
             doorbell=Doorbell(redis),
             publisher=publisher,
             downloads=downloads,
             video_uploads=Slots(settings.video_uploads_at_once),
+            shipped=Shipped(settings.library_dir),
         )
     finally:
         await downloads.close()  # while there is a database to write to
         await redis.aclose()
+        await reader.close()
+        await writer.close()
         await database.close()

@@ -104,6 +104,19 @@ class Settings(BaseSettings):
     downloads_at_once: int = 2  # of a process: being written, of one person one
     orphan_seconds: int = 86_400  # a file that no row names is deleted when it is older
 
+    # Models that people install
+    model_hosts: str = "huggingface.co,civitai.com"  # whose files may be installed, subdomains included
+    model_hub_url: str = "https://huggingface.co"  # where repositories (owner/name) lie
+    max_model_bytes: int = 40 * 1024 * MEBIBYTE  # of all files of one model
+    model_downloads: int = 2  # at a time, of one scheduler
+    model_download_seconds: float = 4 * 3600.0  # one install may take to download
+    max_model_installs: int = 20  # that one person may have under way
+    identify_seconds: float = 60.0  # a person who asks for a new look at a model waits so long for a worker
+    model_sources_on_this_machine: bool = (
+        False  # for tests alone: plain HTTP, and addresses that are not public
+    )
+    model_cache_bytes: int = 200 * 1024 * MEBIBYTE  # of a worker's disk, for people's own models
+
     # The worker
     worker_engine: Literal["invokeai", "mock"] = "invokeai"
     worker_tiers: str = "basic"  # comma-separated tiers this worker serves
@@ -121,6 +134,12 @@ class Settings(BaseSettings):
     # Derived at install time
     page_dir: Path = _installed("page")
     node_schemas: Path = _installed("nodes.json")
+    library_dir: Path = _installed("library")  # workflows, presets and prompts that InvokeAI ships
+
+    @property
+    def reader_apart(self) -> bool:
+        """Whether there is a reader that may lag behind the writer."""
+        return self.database_reader_url not in (None, self.database_url)
 
     @property
     def secure_cookies(self) -> bool:

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from playwright.async_api import Browser, async_playwright
-from pydantic import SecretStr
 
 from invokeai_saas.embedded.ports import LOOPBACK, choose_ports
 from invokeai_saas.embedded.servers import Addresses
 from invokeai_saas.settings import Settings
 from tests.browser.people import STARTER, WIDE, Visitor
 from tests.graphs import add_model
+from tests.processes import saas, wait_for
 from tests.servers import TestDatabase, copied_database
 
 USUAL_PLACES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -72,15 +68,6 @@ class Deployment:
     database: TestDatabase
 
 
-def _environment(settings: Settings) -> dict[str, str]:
-    """The variables from which another process reads the same settings."""
-    chosen = {}
-    for name, value in settings:
-        if value is not None:
-            chosen[name.upper()] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-    return {**os.environ, **chosen}
-
-
 @pytest.fixture(scope="package")
 def deployment(migrated: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The API and one worker as processes of their own, with the starter model on offer.
@@ -100,35 +87,9 @@ def deployment(migrated: Addresses, tmp_path_factory: pytest.TempPathFactory) ->
             mock_step_seconds=0.1,
         )
         add_model(database, **STARTER)
-        with _process(settings, "api"), _process(settings, "worker"):
-            _wait_for(url)
+        with saas(settings, "api"), saas(settings, "worker"):
+            wait_for(url)
             yield Deployment(url, settings, database)
-
-
-def _wait_for(url: str) -> None:
-    """Until the API answers. The transport tries to connect again by itself, ever more slowly."""
-    with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=30) as client:
-        client.get(f"{url}/api/v1/app/version").raise_for_status()
-
-
-@contextmanager
-def _process(settings: Settings, name: str) -> Iterator[None]:
-    """`invokeai-saas <name>` until the end of the block; its log is shown when a test fails."""
-    log_file = settings.data_dir / f"{name}.log"
-    with log_file.open("wb") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "invokeai_saas", name], env=_environment(settings), stdout=log, stderr=log
-        )
-    try:
-        yield
-    finally:
-        child.terminate()
-        try:
-            child.wait(15)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-        print(log_file.read_text(errors="replace")[-4000:])  # noqa: T201 - pytest shows it for failures only
 
 
 @pytest.hookimpl(wrapper=True)

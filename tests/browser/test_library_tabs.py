@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from invokeai_saas.studio.shipped import Shipped, publish_pictures
 from playwright.async_api import expect
 
 from invokeai_saas.storage.objects import open_object_store
+from invokeai_saas.studio.shipped import Shipped, publish_pictures
 from tests.browser.conftest import Deployment
 from tests.browser.people import PATIENCE, Visitor
 from tests.browser.studio import Workflows

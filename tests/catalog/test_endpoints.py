@@ -36,11 +36,6 @@ def _own(database: TestDatabase, owner: UUID | None, name: str) -> None:
         insert(connection, "models", user_id=owner, record=record, **{c: record[c] for c in columns})
 
 
-@pytest.fixture
-async def ada(api: RunningApi) -> Subject:
-    return await api.person("ada@example.com")
-
-
 async def _list(subject: Subject, query: str = "") -> list[str]:
     answer = await subject.get(f"{MODELS}/?{query}")
     assert answer.status_code == 200, answer.text
@@ -75,13 +70,6 @@ async def test_one_model_by_key_attributes_and_hash(ada: Subject, database: Test
     assert (await ada.get(f"{MODELS}/get_by_hash")).status_code == 422
     assert (await ada.get(f"{MODELS}/i/key-a/image")).status_code == 404
     assert (await ada.get(f"{MODELS}/missing")).json() == {"models": []}
-
-
-async def test_relationships_are_empty(ada: Subject, database: TestDatabase) -> None:
-    register_models(database.owner, [_record("a")])
-    assert (await ada.post("/api/v1/model_relationships/batch", json={"model_keys": ["key-a"]})).json() == []
-    assert (await ada.get("/api/v1/model_relationships/i/key-a")).json() == []
-    assert (await ada.get("/api/v1/model_relationships/i/key-b")).status_code == 404
 
 
 async def test_a_persons_own_models_are_theirs_alone(

@@ -81,7 +81,7 @@ async def test_cookies_are_http_only_and_scoped(api: RunningApi) -> None:
     ada = await api.person("ada@example.com")
     login = await ada.post("/api/v1/auth/login", json={"email": "ada@example.com", "password": PASSWORD})
     cookies = {c.split("=")[0]: c.lower() for c in login.headers.get_list("set-cookie")}
-    assert "httponly" in cookies[MEDIA_COOKIE] and "path=/api/v1;" in cookies[MEDIA_COOKIE]
+    assert "httponly" in cookies[MEDIA_COOKIE] and "path=/api;" in cookies[MEDIA_COOKIE]
     assert "httponly" in cookies[REFRESH_COOKIE] and "samesite=strict" in cookies[REFRESH_COOKIE]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from invokeai_saas.settings import Settings
 from tests.apps import RunningApi, Subject, running_api
-from tests.factories import make_person
+from tests.factories import insert, make_person
 from tests.graphs import add_model, batch_body, picture_graph, seeds, unknown_key
 from tests.money import violations
 from tests.servers import TestDatabase
@@ -335,6 +335,29 @@ async def test_cancel_clear_retry_and_prune(api: RunningApi, database: TestDatab
     assert violations(database) == {}
 
 
+async def test_what_has_ended_stays_when_the_waiting_are_deleted(api: RunningApi) -> None:
+    """ "Clear all except current" in the page clears what waits, not the list of what was made."""
+    ada = await api.person("ada@example.com")
+    ended, waiting = (await _enqueue(ada, data=seeds(1, 2)))["item_ids"]
+    assert (await ada.put(f"{QUEUE}/i/{ended}/cancel")).status_code == 200
+    assert (await ada.put(f"{QUEUE}/delete_all_except_current")).json() == {"deleted": 1}
+    assert (await ada.get(f"{QUEUE}/item_ids")).json()["item_ids"] == [ended]
+    assert (await ada.get(f"{QUEUE}/i/{waiting}")).status_code == 404
+
+
+async def test_lists_and_counts_have_invokeais_fields_alone(api: RunningApi) -> None:
+    ada = await api.person("ada@example.com")
+    body = await _enqueue(ada, destination="canvas")
+    (short,) = (await ada.post(f"{QUEUE}/item_summaries_by_ids", json={"item_ids": body["item_ids"]})).json()
+    assert {"item_id", "status", "field_values", "device"} <= short.keys()
+    assert not {"session", "workflow", "error_message", "session_id"} & short.keys()
+    counts = (await ada.get(f"{QUEUE}/counts_by_destination", params={"destination": "canvas"})).json()
+    assert "batch_id" not in counts
+    item = (await ada.get(f"{QUEUE}/i/{body['item_ids'][0]}")).json()
+    assert item["session"]["workflow_call_stack"] == []
+    assert None not in (item["session"].values())
+
+
 @pytest.mark.parametrize("field", ["steps", "width", "height"])
 async def test_absurd_figures_are_no_server_error(api: RunningApi, field: str) -> None:
     ada = await api.person("ada@example.com")
@@ -390,5 +413,23 @@ async def test_without_room_for_pictures_nothing_is_queued(api: RunningApi, data
     retried = await ada.put(f"{QUEUE}/retry_items_by_id", json=body["item_ids"])
     assert retried.status_code == 507
     assert (await ada.get(f"{QUEUE}/status")).json()["queue"]["total"] == 2
+    # Models of one's own take of the same room.
+    with psycopg.connect(database.owner, autocommit=True) as connection:
+        connection.execute(state, [ada.user_id, limit - 10])
+        insert(
+            connection, "models", user_id=ada.user_id, key="mine", name="m", base="sd-1", type="lora",
+            format="lycoris", path=f"models/users/{ada.user_id}/m", hash="h", file_size=10, record={"a": 1},
+        )  # fmt: skip
+    refused = await ada.post(f"{QUEUE}/enqueue_batch", json=batch_body())
+    assert (refused.status_code, refused.json()["used"]) == (507, limit)
     await _enqueue(bob)
     assert violations(database) == {}
+
+
+async def test_all_except_the_current_are_those_that_wait(api: RunningApi) -> None:
+    ada = await api.person("ada@example.com")
+    ended = (await _enqueue(ada))["item_ids"]
+    await ada.put(f"{QUEUE}/i/{ended[0]}/cancel")
+    await _enqueue(ada, data=seeds(1, 2))
+    assert (await ada.put(f"{QUEUE}/delete_all_except_current")).json() == {"deleted": 2}
+    assert (await ada.get(f"{QUEUE}/item_ids")).json()["item_ids"] == ended

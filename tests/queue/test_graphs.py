@@ -8,7 +8,8 @@ import pytest
 
 from invokeai_saas.catalog.nodes import NodeCatalog
 from invokeai_saas.errors import InvalidInput
-from invokeai_saas.queue.graphs import GraphCheck
+from invokeai_saas.queue.batches import Batch
+from invokeai_saas.queue.graphs import GraphCheck, plain
 from invokeai_saas.queue.nodetypes import NodeTypes
 from invokeai_saas.settings import Settings
 
@@ -102,3 +103,11 @@ def test_deep_values_are_refused_without_recursion(check: GraphCheck) -> None:
         deep = [deep]
     with pytest.raises(InvalidInput, match="nested"):
         check.check(_graph({"m": "core_metadata"}, m={"anything": deep}))
+
+
+def test_pictures_and_videos_are_batch_values() -> None:
+    """The page batches both; each keeps its own field's name."""
+    files = [[{"image_name": "a.png"}], [{"video_name": "a.mp4"}]]
+    data = [[{"node_path": "n", "field_name": f"f{i}", "items": items}] for i, items in enumerate(files)]
+    batch = Batch.model_validate({"graph": {}, "data": data})
+    assert [[plain(item) for item in group[0].items] for group in batch.data or []] == files

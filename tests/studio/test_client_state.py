@@ -45,6 +45,18 @@ async def test_a_value_comes_back_as_it_went(ada: Subject) -> None:
     assert await _get(ada, "ui") == ""
 
 
+async def test_clients_of_the_api_send_a_json_string(ada: Subject) -> None:
+    """As InvokeAI's document says; its page sends plain text."""
+    path = f"{STATE}/set_by_key?key=ui"
+    assert (await ada.post(path, json='{"a": 1}')).json() == '{"a": 1}'
+    assert await _get(ada, "ui") == '{"a": 1}'
+    json_type = {"content-type": "application/json; charset=utf-8"}
+    for body in (b"5", b'{"a": 1}', b"", b"{", b'"\\ud800"', b'"\\u0000"'):
+        refused = await ada.post(path, content=body, headers=json_type)
+        assert (refused.status_code, refused.json()["detail"][0]["loc"]) == (422, ["body", "value"]), body
+    assert await _get(ada, "ui") == '{"a": 1}'
+
+
 async def test_keys_by_prefix_and_forgetting(ada: Subject) -> None:
     for key in ("canvas_snapshot:b", "canvas_snapshot:a", "canvasXsnapshot:c", "ui"):
         await _set(ada, key, "1")

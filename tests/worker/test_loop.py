@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import hashlib
 import io
 import threading
 from collections.abc import AsyncIterator
@@ -13,17 +13,18 @@ import psycopg
 import pytest
 import socketio
 from PIL import Image
+from psycopg.types.json import Jsonb
 
 from invokeai_saas.settings import Settings
 from invokeai_saas.storage.objects import open_object_store
 from invokeai_saas.worker.contract import ClaimedJob, JobContext, Outcome
-from invokeai_saas.worker.loop import Worker
 from invokeai_saas.worker.mock import MockEngine
 from tests.apps import RunningApi, Subject
-from tests.graphs import add_model, batch_body, seeds
+from tests.graphs import add_model, batch_body, picture_graph, seeds
 from tests.money import violations
 from tests.servers import TestDatabase
 from tests.waiting import eventually
+from tests.workers import working
 
 QUEUE = "/api/v1/queue/default"
 
@@ -31,21 +32,6 @@ QUEUE = "/api/v1/queue/default"
 @pytest.fixture(autouse=True)
 def model(database: TestDatabase) -> dict[str, Any]:
     return add_model(database)
-
-
-@asynccontextmanager
-async def working(settings: Settings, engine: Any = None, **changes: Any) -> AsyncIterator[Worker]:
-    """A worker in a thread. Its own `run` sets signal handlers, which only a main thread may."""
-    fast = settings.model_copy(update={"heartbeat_seconds": 0.1, "mock_step_seconds": 0.01, **changes})
-    worker = Worker(fast, engine or MockEngine(fast.mock_step_seconds))
-    thread = threading.Thread(target=worker.run_until_drained, daemon=True)
-    thread.start()
-    try:
-        yield worker
-    finally:
-        worker.drain()
-        await asyncio.to_thread(thread.join, 20)
-        assert not thread.is_alive()
 
 
 async def _enqueue(subject: Subject, **changes: Any) -> list[int]:
@@ -309,3 +295,42 @@ async def test_a_job_finds_the_models_on_offer_and_its_own_persons(
         for person in (ada, bob):
             assert (await _ended(person, (await _enqueue(person))[0]))["status"] == "completed"
     assert seen == {str(ada.user_id): ["Starter"], str(bob.user_id): ["Bob's", "Starter"]}
+
+
+async def test_a_persons_own_model_is_fetched_before_the_meter_runs(
+    api: RunningApi, settings: Settings, database: TestDatabase
+) -> None:
+    ada, bob = await api.person("ada@example.com"), await api.person("bob@example.com")
+    assert ada.user_id is not None
+    key = f"models/users/{ada.user_id}/m/w.safetensors"
+    await api.services.objects.put(key, b"weights", "application/octet-stream")
+    own = add_model(database, ada.user_id, key="adas-own", path=f"models/users/{ada.user_id}/m/w.safetensors")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    with psycopg.connect(database.owner) as connection:
+        connection.execute(
+            "UPDATE models SET files = %s WHERE key = 'adas-own'",
+            [Jsonb([{"path": "w.safetensors", "key": key, "size": 7, "sha256": digest}])],
+        )
+        connection.execute(
+            "UPDATE user_subscriptions SET plan_id = (SELECT id FROM subscription_plans WHERE slug = 'enterprise')"
+        )
+    seen: list[bool] = []
+
+    class Looks(MockEngine):
+        def run(self, job: ClaimedJob, context: JobContext, cancel: threading.Event) -> Outcome:
+            place = settings.data_dir / "worker" / "models"
+            seen.append(any(file.read_bytes() == b"weights" for file in place.rglob("*.safetensors")))
+            path = context.models().local_path(context.models().get("adas-own"))
+            seen.append(path.read_bytes() == b"weights")
+            return super().run(job, context, cancel)
+
+    refused = await bob.post(f"{QUEUE}/enqueue_batch", json=batch_body(picture_graph(**own)))
+    assert refused.status_code == 422
+    async with working(settings, Looks(0.01), worker_tiers="dedicated"):
+        (item,) = await _enqueue(ada, graph=picture_graph(**own))
+        assert (await _ended(ada, item))["status"] == "completed"
+        assert seen == [True, True]
+        # Another tenant's job cannot reach it, not even by its key.
+        (item,) = await _enqueue(bob)
+        ended = await _ended(bob, item)
+    assert (ended["status"], ended["error_type"]) == ("failed", "not_found")

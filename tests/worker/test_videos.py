@@ -21,7 +21,8 @@ from tests.gallery.videos.films import film
 from tests.graphs import add_model
 from tests.money import violations
 from tests.servers import TestDatabase
-from tests.worker.test_loop import _ended, _Engine, _enqueue, working
+from tests.worker.test_loop import _ended, _Engine, _enqueue
+from tests.workers import working
 
 NAME = "0d6a9d3a-7d0e-4a7b-8a53-0d7f3a0e9d11.mp4"
 VIDEOS = "/api/v1/videos"

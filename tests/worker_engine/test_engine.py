@@ -6,6 +6,7 @@ import io
 import json
 
 import numpy as np
+from invokeai.app.services.events.events_common import EventBase
 from PIL import Image
 
 from invokeai_saas.worker.contract import Engine, ModelRecord
@@ -23,6 +24,7 @@ EVENT_KEYS = {
     "model_load_started": {"timestamp", "config", "submodel_type", "user_id"},
     "model_load_complete": {"timestamp", "config", "submodel_type", "user_id"},
 }
+EVENT_MODELS = {model.__event_name__: model for model in EventBase.get_events()}
 
 
 def colour_of_the_object(context: RecordingContext) -> np.ndarray:
@@ -64,6 +66,7 @@ def test_events_have_the_form_that_the_page_knows(
     engine.run(job, context, never())
     for name, payload in context.events:
         assert payload.keys() == EVENT_KEYS[name], name
+        EVENT_MODELS[name].model_validate(payload)
     complete = context.named("invocation_complete")
     assert [event["invocation_source_id"] for event in context.named("invocation_started")] == [
         event["invocation_source_id"] for event in complete

@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import pytest
+from invokeai.app.services.events.events_common import InvocationErrorEvent
 
 from invokeai_saas.errors import Unavailable
 from invokeai_saas.worker.contract import Engine, ModelRecord, StoredImage
@@ -30,6 +31,8 @@ def test_a_node_that_fails_fails_the_job_and_not_the_worker(engine: Engine, pers
     assert next(iter(json.loads(outcome.session)["errors"].values())).startswith("ZeroDivisionError")
     (event,) = context.named("invocation_error")
     assert (event["error_type"], event["invocation_source_id"]) == ("ZeroDivisionError", "quotient")
+    InvocationErrorEvent.model_validate(event)
+    assert event.keys() == set(InvocationErrorEvent.model_fields)
     assert engine.run(claimed(ADDITION), person(), never()).status == "completed"
 
 

@@ -58,15 +58,25 @@ async def storage_limit(db: Session) -> int | None:
     return None if gigabytes is None else gigabytes * 2**30
 
 
-async def require_model_access(db: Session, families: set[str]) -> None:
-    """Refuses families of models (sd, flux, custom) that the caller's plan does not include.
+async def without_models(database: Database, family: str) -> NotInPlan:
+    """What is said to who has no plan with a family of models (sd, flux, custom): which plans on offer have it.
+
+    Read in a transaction of its own: the one that was refused has ended.
+    """
+    async with database.read(NOBODY) as db:
+        offered = [plan.slug for plan in await repository.offered_plans(db) if family in plan.model_access]
+    return NotInPlan(f"{family} models", offered)
+
+
+async def require_own_models(db: Session) -> None:
+    """Refuses who has no plan with models of their own.
 
     Raises:
-        NotInPlan: names the family, and the plans on offer that have it. Without a live plan nothing is refused
-            here: the queue refuses then, whatever the model.
+        NotInPlan: names the plans on offer that have them.
     """
     standing = await repository.standing(db)
-    missing = families - set(standing.plan.model_access) if standing else set()
-    for family in sorted(missing):
-        offered = [plan.slug for plan in await repository.offered_plans(db) if family in plan.model_access]
-        raise NotInPlan(f"{family} models", offered)
+    if standing is None or "custom" not in standing.plan.model_access:
+        offered = [plan.slug for plan in await repository.offered_plans(db) if "custom" in plan.model_access]
+        offer = f" These plans do: {', '.join(offered)}." if offered else ""
+        message = f"Your plan does not include models of your own.{offer}"
+        raise NotInPlan("custom_models", offered, message)

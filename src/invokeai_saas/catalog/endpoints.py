@@ -1,17 +1,24 @@
-"""InvokeAI's model routes, as far as they read. What models there are is our staff's to decide."""
+"""InvokeAI's routes of models that are there: reading, changing, deleting them, and their cover pictures."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response, UploadFile
 
-from invokeai_saas.catalog import service
+from invokeai_saas.catalog import covers, editing, service
+from invokeai_saas.catalog.changes import ModelChanges
 from invokeai_saas.catalog.openapi import DescribedApi
 from invokeai_saas.catalog.repository import ModelFilter
-from invokeai_saas.catalog.schemas import Direction, ModelOrder, ModelsList
-from invokeai_saas.errors import NotFound
-from invokeai_saas.identity.access import MediaReader, Reader, Shared, caller
+from invokeai_saas.catalog.schemas import (
+    BulkDeleted,
+    Direction,
+    ModelKeys,
+    ModelOrder,
+    ModelsList,
+    StarterModels,
+)
+from invokeai_saas.identity.access import Caller, Reader, Shared, Writer, caller
 
 router = APIRouter(tags=["model_manager"])
 
@@ -36,10 +43,17 @@ async def list_models(
     return Response(await service.list_models(session, wanted), media_type="application/json")
 
 
-@router.get(f"{_MODELS}/missing", dependencies=_PEOPLE)
-async def missing_models() -> ModelsList:
-    """Models whose files are gone. Workers fetch files from the shared store, so there are none to tell of."""
-    return ModelsList(models=[])
+@router.get(f"{_MODELS}/missing", response_model=ModelsList)
+async def missing_models(session: Reader) -> Response:
+    """Models whose files are gone: the page leaves them out of its choices."""
+    return Response(
+        await service.list_models(session, ModelFilter(missing=True)), media_type="application/json"
+    )
+
+
+@router.get(f"{_MODELS}/starter_models", dependencies=_PEOPLE)
+async def starter_models() -> StarterModels:
+    return StarterModels()
 
 
 @router.get(f"{_MODELS}/get_by_attrs")
@@ -57,23 +71,39 @@ async def one_model(key: str, session: Reader) -> dict[str, Any]:
     return (await service.require_model(session, key)).record
 
 
+@router.patch(f"{_MODELS}/i/{{key}}")
+async def change_model(
+    key: str, changes: ModelChanges, person: Caller, session: Writer, shared: Shared
+) -> dict[str, Any]:
+    return await editing.change_model(session, shared.models, person, key, changes)
+
+
+@router.delete(f"{_MODELS}/i/{{key}}", status_code=204)
+async def delete_model(key: str, person: Caller, session: Writer, shared: Shared) -> None:
+    await editing.delete_model(session, shared.objects, person, key)
+
+
+@router.post(f"{_MODELS}/i/bulk_delete")
+async def delete_models(body: ModelKeys, person: Caller, session: Writer, shared: Shared) -> BulkDeleted:
+    return await editing.delete_models(session, shared.objects, person, body.keys)
+
+
 @router.get(f"{_MODELS}/i/{{key}}/image", response_class=Response)
-async def model_image(key: str, session: MediaReader) -> Response:
-    """The catalog has no cover pictures yet; records say so with `cover_image: null`."""
-    await service.require_model(session, key)
-    raise NotFound("A picture of this model")
+async def model_image(key: str, request: Request, shared: Shared) -> Response:
+    """A cover picture. An `<img>` asks for it without a token: shared models' are everybody's."""
+    return await covers.cover(request, shared, key)
 
 
-@router.post("/api/v1/model_relationships/batch", tags=["model_relationships"], dependencies=_PEOPLE)
-async def related_models_of_many() -> list[str]:
-    """No model is linked with another yet, so which ones are asked about makes no difference."""
-    return []
+@router.patch(f"{_MODELS}/i/{{key}}/image")
+async def change_model_image(
+    key: str, image: UploadFile, person: Caller, session: Writer, shared: Shared
+) -> None:
+    await covers.replace_cover(session, shared.objects, person, key, await image.read())
 
 
-@router.get("/api/v1/model_relationships/i/{model_key}", tags=["model_relationships"])
-async def related_models(model_key: str, session: Reader) -> list[str]:
-    await service.require_model(session, model_key)
-    return []
+@router.delete(f"{_MODELS}/i/{{key}}/image", status_code=204)
+async def delete_model_image(key: str, person: Caller, session: Writer, shared: Shared) -> None:
+    await covers.remove_cover(session, shared.objects, person, key)
 
 
 @router.get("/openapi.json", include_in_schema=False)

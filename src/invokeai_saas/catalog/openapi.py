@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from invokeai_saas.catalog.nodes import NodeCatalog
+from invokeai_saas.catalog.refusals import describe_refusals
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -67,10 +68,12 @@ class DescribedApi:
 
     def _document(self) -> dict[str, Any]:
         document = get_openapi(title=self._app.title, version=self._app.version, routes=self._app.routes)
-        own = document.setdefault("components", {}).setdefault("schemas", {})
+        document.setdefault("components", {}).setdefault("schemas", {})
         document["components"]["securitySchemes"] = {"HTTPBearer": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"HTTPBearer": []}]
         _declare_path_parameters(document)
+        describe_refusals(document, self._app.routes)
+        own = document["components"]["schemas"]
         # InvokeAI's definition wins where both have one of a name: the page compares nodes' fields with it.
         document["components"]["schemas"] = own | self._nodes.document["components"]["schemas"]
         return document

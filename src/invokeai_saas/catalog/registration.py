@@ -21,8 +21,14 @@ _UPSERT = """
     ON CONFLICT (user_id, path) DO UPDATE SET
         name = excluded.name, base = excluded.base, type = excluded.type, format = excluded.format,
         hash = excluded.hash, file_size = excluded.file_size,
-        record = excluded.record || jsonb_build_object('key', m.key)
+        record = excluded.record || jsonb_build_object('key', m.key, 'cover_image', m.record -> 'cover_image'),
+        missing = false
     RETURNING key, path, (xmax = 0)
+"""
+# Models of the object store have their files listed, and are looked after by the scheduler.
+_MARK = """
+    UPDATE models SET missing = true
+    WHERE user_id IS NULL AND files = '[]' AND NOT missing AND path <> ALL (%s) RETURNING path
 """
 _COLUMNS = ("key", "name", "base", "type", "format", "path", "hash", "file_size")
 
@@ -49,6 +55,18 @@ def register_models(owner_url: str, records: Iterable[Mapping[str, Any]]) -> lis
     """
     with psycopg.connect(owner_url) as connection:
         return [_register(connection, record) for record in records]
+
+
+def mark_missing(owner_url: str, present: Iterable[str]) -> list[str]:
+    """Marks the shared models of MODEL_DIR whose files are not there any more; answers their paths.
+
+    They are not removed: pictures and workflows name them, and the files may come back, which registers them again.
+
+    Parameters:
+        present: logical paths of all models that a scan of the whole folder has found.
+    """
+    with psycopg.connect(owner_url) as connection:
+        return [row[0] for row in connection.execute(_MARK, [list(present)]).fetchall()]
 
 
 def _register(connection: psycopg.Connection[Any], record: Mapping[str, Any]) -> RegisteredModel:

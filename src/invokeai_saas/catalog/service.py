@@ -33,6 +33,15 @@ async def require_match(db: ReadSession, wanted: ModelFilter) -> Model:
     return model
 
 
+async def keys_by_name(db: ReadSession | WriteSession, names: Iterable[str]) -> dict[tuple[str, str], str]:
+    """Keys of the models with these names that the person may see, by type and name: the first of each."""
+    wanted = sorted({name for name in names if "\0" not in name})
+    found: dict[tuple[str, str], str] = {}
+    for kind, name, key in await repository.keys_by_name(db, wanted) if wanted else []:
+        found.setdefault((kind, name), key)
+    return found
+
+
 async def list_models(db: ReadSession, wanted: ModelFilter) -> bytes:
     """The models on offer, as the JSON of the answer."""
     return await repository.models_json(db, wanted)
@@ -41,6 +50,11 @@ async def list_models(db: ReadSession, wanted: ModelFilter) -> bytes:
 async def first_main_model(db: ReadSession) -> Model | None:
     """The model that the page chooses by itself: the first main one by name."""
     return await repository.first_model(db, ModelFilter(type="main"))
+
+
+async def own_bytes(db: ReadSession | WriteSession) -> int:
+    """What the person's own models take of their storage."""
+    return await repository.own_bytes(db)
 
 
 def family(model: Model) -> str:

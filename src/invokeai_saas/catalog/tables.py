@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, String, Text
+from sqlalchemy import BigInteger, Index, String, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -29,5 +29,10 @@ class Model(Base):
     hash: Mapped[str] = mapped_column(Text)
     file_size: Mapped[int] = mapped_column(BigInteger)
     record: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    cover_key: Mapped[str | None] = mapped_column(Text)
+    # Those that the object store holds: path within the model, key, size in bytes, sha256. Empty for a model that
+    # workers have in MODEL_DIR.
+    files: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    missing: Mapped[bool] = mapped_column(server_default=text("false"))  # its files are gone
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]

@@ -6,16 +6,34 @@ from sqlalchemy import MetaData
 
 from invokeai_saas.billing import tables as _billing
 from invokeai_saas.catalog import tables as _catalog
+from invokeai_saas.catalog.installs import tables as _installs
+from invokeai_saas.catalog.relationships import tables as _relationships
 from invokeai_saas.credits import tables as _credits
 from invokeai_saas.db.base import Base
 from invokeai_saas.gallery import tables as _gallery
 from invokeai_saas.identity import tables as _identity
 from invokeai_saas.queue import tables as _queue
 from invokeai_saas.studio import tables as _studio
+from invokeai_saas.studio.presets import tables as _presets
+from invokeai_saas.studio.system_prompts import tables as _system_prompts
+from invokeai_saas.studio.workflows import tables as _workflows
 
 __all__ = ["all_tables"]
 
-_DOMAINS = (_identity, _billing, _credits, _gallery, _studio, _catalog, _queue)
+_DOMAINS = (
+    _identity,
+    _billing,
+    _credits,
+    _gallery,
+    _studio,
+    _presets,
+    _system_prompts,
+    _workflows,
+    _catalog,
+    _relationships,
+    _installs,
+    _queue,
+)
 
 
 def all_tables() -> MetaData:

@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from asyncpg import PostgresError  # type: ignore[import-untyped]
+from asyncpg import InterfaceError, PostgresError  # type: ignore[import-untyped]
 from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+from invokeai_saas.db.freshness import Freshness
 from invokeai_saas.errors import InvalidInput, ServiceError, Unavailable
 from invokeai_saas.settings import Settings
 
@@ -69,6 +70,7 @@ class Database:
     writer: AsyncEngine
     reader: AsyncEngine
     auth: AsyncEngine
+    freshness: Freshness | None = None  # where the reader lags behind the writer
 
     @asynccontextmanager
     async def write(self, user_id: UUID) -> AsyncIterator[WriteSession]:
@@ -78,15 +80,23 @@ class Database:
                 session.user_id = user_id
                 await session.execute(_SET_TENANT, {"user_id": str(user_id)})
                 yield session
-            await _after_commit(session.info.pop("after_commit", []))
+            await self.wrote(user_id)  # before anybody is told, and reads
+            await follow_up(session.info.pop("after_commit", []))
 
     @asynccontextmanager
     async def read(self, user_id: UUID) -> AsyncIterator[ReadSession]:
-        """A read-only transaction on the reader for one person."""
-        async with ReadSession(self.reader, expire_on_commit=False) as session, _transaction(session):
+        """A read-only transaction for one person: on the reader, unless they have to see what was just written."""
+        fresh = self.freshness is not None and await self.freshness.wanted(user_id)
+        engine = self.writer if fresh else self.reader
+        async with ReadSession(engine, expire_on_commit=False) as session, _transaction(session):
             session.user_id = user_id
             await session.execute(_SET_TENANT, {"user_id": str(user_id)})
             yield session
+
+    async def wrote(self, user_id: UUID) -> None:
+        """Something of this person's has changed: their next reads see it."""
+        if self.freshness is not None:
+            await self.freshness.mark(user_id)
 
     @asynccontextmanager
     async def authenticate(self) -> AsyncIterator[AuthSessionDb]:
@@ -100,8 +110,10 @@ class Database:
             await engine.dispose()
 
 
-async def _after_commit(actions: list[tuple[AfterCommit, float]]) -> None:
-    """The commit stands whatever happens here: these are doorbells and notices, which are repeated."""
+async def follow_up(actions: Sequence[tuple[AfterCommit, float]]) -> None:
+    """Runs what was to follow a commit, within seconds. The commit stands whatever happens here: these are doorbells
+    and notices, which are repeated.
+    """
     committed = asyncio.get_running_loop().time()
     for action, seconds in actions:
         try:
@@ -113,11 +125,23 @@ async def _after_commit(actions: list[tuple[AfterCommit, float]]) -> None:
 
 @asynccontextmanager
 async def _transaction(session: AsyncSession) -> AsyncIterator[None]:
-    """A transaction whose errors leave as errors of the service where `translated` knows them."""
+    async with errors_translated(), session.begin():
+        yield
+
+
+@asynccontextmanager
+async def errors_translated() -> AsyncIterator[None]:
+    """The database's errors leave as errors of the service where `translated` knows them."""
     try:
-        async with session.begin():
-            yield
-    except (exc.SQLAlchemyError, PostgresError, ConnectionError, TimeoutError, socket.gaierror) as error:
+        yield
+    except (
+        exc.SQLAlchemyError,
+        PostgresError,
+        InterfaceError,
+        ConnectionError,
+        TimeoutError,
+        socket.gaierror,
+    ) as error:
         known = translated(error)
         if known is None:
             raise
@@ -131,7 +155,7 @@ def translated(error: Exception) -> ServiceError | None:
 
     Errors while connecting come as asyncpg's own, later ones wrapped by SQLAlchemy; both carry a SQLSTATE.
     """
-    if isinstance(error, (ConnectionError, TimeoutError, socket.gaierror)):
+    if isinstance(error, (ConnectionError, TimeoutError, socket.gaierror, InterfaceError)):
         return Unavailable("The database cannot be reached right now. Please try again.")
     if isinstance(error, exc.TimeoutError):
         return Unavailable("Too many requests are waiting for the database. Please try again.")
@@ -155,8 +179,11 @@ def _state(error: Exception) -> str:
     return state or ""
 
 
-def open_database(settings: Settings) -> Database:
+def open_database(settings: Settings, freshness: Freshness | None = None) -> Database:
     """Creates the pools; no connection is made yet.
+
+    Parameters:
+        freshness: who reads from the writer for a moment; left out where there is no reader apart.
 
     Sizes are the requirements': writer 20 + 10, reader 30 + 15, 30 s to wait, recycled after 1,800 s.
     """
@@ -173,7 +200,9 @@ def open_database(settings: Settings) -> Database:
     api = settings.database_url.get_secret_value()
     reader = settings.database_reader_url.get_secret_value() if settings.database_reader_url else api
     return Database(
-        writer=engine(api, settings.writer_pool_size, settings.writer_pool_overflow),
-        reader=engine(reader, settings.reader_pool_size, settings.reader_pool_overflow),
+        # The overflow of both are the connections of `db.direct`.
+        writer=engine(api, settings.writer_pool_size, 0),
+        reader=engine(reader, settings.reader_pool_size, 0),
         auth=engine(settings.database_auth_url.get_secret_value(), 5, 5),
+        freshness=freshness,
     )

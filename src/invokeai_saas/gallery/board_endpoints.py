@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 
 from invokeai_saas.errors import InvalidInput
 from invokeai_saas.gallery import boards
+from invokeai_saas.gallery.answers import as_json, json_bytes
 from invokeai_saas.gallery.boards_repository import BoardOrder
 from invokeai_saas.gallery.schemas import (
     MAX_PAGE,
@@ -25,29 +26,30 @@ from invokeai_saas.gallery.schemas import (
     Page,
     RemovedImages,
 )
-from invokeai_saas.identity.access import Reader, Shared, Writer
+from invokeai_saas.identity.access import Caller, Reader, Shared, Writer
 
 router = APIRouter(prefix="/api/v1", tags=["boards"])
 
 
-@router.get("/boards/")
+@router.get("/boards/", response_model=list[BoardDTO] | Page[BoardDTO])
 async def list_boards(
-    session: Reader,
+    request: Request,
+    person: Caller,
+    shared: Shared,
     order_by: BoardOrder = "created_at",
     direction: Direction = "DESC",
     all: bool = False,
     offset: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
     limit: Annotated[int | None, Query(ge=0, le=MAX_PAGE)] = None,
     include_archived: bool = False,
-) -> list[BoardDTO] | Page[BoardDTO]:
+) -> Response:
     """All boards, or a page of them."""
-    if all:
-        return await boards.all_boards(session, order_by, direction, archived=include_archived)
-    if offset is None or limit is None:
+    if not all and (offset is None or limit is None):
         raise InvalidInput(("all",), "Ask for all boards, or give both offset and limit.")
-    return await boards.page(
-        session, order_by, direction, archived=include_archived, offset=offset, limit=limit
-    )
+    every = await shared.gallery.boards(person.user_id, order_by, direction, archived=include_archived)
+    if all:
+        return await json_bytes(request, every)
+    return as_json(boards.page(every, offset or 0, limit or 0))
 
 
 @router.post("/boards/", status_code=201)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Literal
 from uuid import UUID
 
+from asyncpg import Connection  # type: ignore[import-untyped]
 from sqlalchemy import RowMapping, Select, Uuid, case, delete, exists, func, insert, literal, select, update
-from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from invokeai_saas.db.direct import Compiled
 from invokeai_saas.db.session import WriteSession
 from invokeai_saas.gallery.repository import Session, among, names_a_video
 from invokeai_saas.gallery.schemas import Direction, Kind
@@ -18,23 +20,35 @@ from invokeai_saas.gallery.tables import Board, BoardImage, Image
 BoardOrder = Literal["created_at", "board_name"]
 
 
-def _boards() -> Select[*tuple[Any, ...]]:
-    """Boards with what they hold: one pass over the pictures for all of them."""
-    picture, general = Image.kind == "image", Image.image_category == "general"
-    newest = aggregate_order_by(Image.image_name, Image.starred.desc(), Image.created_at.desc())
+def boards_with_contents() -> Select[Any]:
+    """Boards with what they hold: one pass over what lies on boards, for all of them."""
+    general, picture = Image.image_category == "general", Image.kind == "image"
+    newest: list[Any] = [Image.starred.desc(), Image.created_at.desc(), Image.image_name.desc()]
     held = (
         select(
             Image.board_id,
-            func.count().filter(picture, general).label("image_count"),
-            func.count().filter(picture, ~general).label("asset_count"),
+            func.count().filter(general & picture).label("image_count"),
+            func.count().filter(~general & picture).label("asset_count"),
             func.count().filter(~picture).label("video_count"),
-            func.array_agg(newest)[1].label("newest"),
         )
         .where(~Image.is_intermediate, Image.board_id.is_not(None))
         .group_by(Image.board_id)
         .subquery()
     )
-    cover = func.coalesce(Board.cover_image_name, Board.cover_video_name, held.c.newest)
+
+    newest_here = (
+        select(Image.image_name)
+        .where(Image.board_id == Board.board_id, ~Image.is_intermediate)
+        .order_by(*newest)
+        .limit(1)
+        .correlate(Board)
+        .scalar_subquery()
+    )
+    cover = func.coalesce(Board.cover_image_name, Board.cover_video_name, newest_here)
+
+    def held_or_none(name: str) -> Any:
+        return func.coalesce(held.c[name], 0).label(name)
+
     return select(
         Board.board_id,
         Board.board_name,
@@ -45,37 +59,34 @@ def _boards() -> Select[*tuple[Any, ...]]:
         Board.board_visibility,
         case((~names_a_video(cover), cover)).label("cover_image_name"),
         case((names_a_video(cover), cover)).label("cover_video_name"),
-        func.coalesce(held.c.image_count, 0).label("image_count"),
-        func.coalesce(held.c.video_count, 0).label("video_count"),
-        func.coalesce(held.c.asset_count, 0).label("asset_count"),
+        held_or_none("image_count"),
+        held_or_none("asset_count"),
+        held_or_none("video_count"),
     ).outerjoin(held, held.c.board_id == Board.board_id)
 
 
-async def boards(
-    session: Session,
-    order_by: BoardOrder,
-    direction: Direction,
-    *,
-    archived: bool,
-    offset: int = 0,
-    limit: int | None = None,
-) -> list[RowMapping]:
-    """Parameters: archived: archived ones as well."""
+@cache
+def _list(order_by: BoardOrder, direction: Direction, archived: bool) -> Compiled:
     column = Board.board_name if order_by == "board_name" else Board.created_at
-    order = column.desc() if direction == "DESC" else column.asc()
-    statement = _boards().order_by(order, Board.board_id).offset(offset).limit(limit)
-    if not archived:
-        statement = statement.where(~Board.archived)
-    return list((await session.execute(statement)).mappings())
+    statement = boards_with_contents().order_by(
+        column.desc() if direction == "DESC" else column.asc(), Board.board_id
+    )
+    return Compiled(statement if archived else statement.where(~Board.archived))
 
 
-async def count(session: Session, *, archived: bool) -> int:
-    statement = select(func.count()).select_from(Board)
-    return (await session.execute(statement if archived else statement.where(~Board.archived))).scalar_one()
+async def boards(
+    connection: Connection, order_by: BoardOrder, direction: Direction, *, archived: bool
+) -> Sequence[Mapping[str, Any]]:
+    """Every board of the person. Parameters: archived: archived ones as well."""
+    statement = _list(order_by, direction, archived)
+    rows: Sequence[Mapping[str, Any]] = await connection.fetch(statement.text, *statement.arguments({}))
+    return rows
 
 
 async def get(session: Session, board_id: UUID) -> RowMapping | None:
-    return (await session.execute(_boards().where(Board.board_id == board_id))).mappings().one_or_none()
+    statement = boards_with_contents().where(Board.board_id == board_id)
+    row: RowMapping | None = (await session.execute(statement)).mappings().one_or_none()
+    return row
 
 
 async def is_there(session: Session, board_id: UUID) -> bool:

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from invokeai_saas.gallery import service
-from invokeai_saas.gallery.answers import as_json, json_bytes
-from invokeai_saas.gallery.repository import Wanted
+from invokeai_saas.gallery.answers import as_json, names_answer, page_answer
 from invokeai_saas.gallery.schemas import (
     MAX_PAGE,
     DeletedImages,
@@ -24,7 +23,8 @@ from invokeai_saas.gallery.schemas import (
     UnstarredImages,
     WorkflowAndGraph,
 )
-from invokeai_saas.identity.access import MediaCaller, Reader, Shared, Writer
+from invokeai_saas.gallery.wanted import Wanted
+from invokeai_saas.identity.access import Caller, MediaCaller, Reader, Shared, Writer
 from invokeai_saas.storage.answers import stored_file
 
 router = APIRouter(prefix="/api/v1/images", tags=["images"])
@@ -45,17 +45,19 @@ class PagedImages(ImageSelection):
 
 
 @router.get("/", response_model=Page[ImageDTO])
-async def list_images(asked: Annotated[PagedImages, Query()], session: Reader, shared: Shared) -> Response:
-    wanted = await service.resolve(session, asked, asked.image_origin)
-    total, rows = await service.page(session, wanted, asked.offset, asked.limit)
-    items = [service.dto_fields(row, shared.media) for row in rows]
-    return as_json({"limit": asked.limit, "offset": asked.offset, "total": total, "items": items})
+async def list_images(
+    asked: Annotated[PagedImages, Query()], request: Request, person: Caller, shared: Shared
+) -> Response:
+    wanted = service.wanted(asked, asked.image_origin)
+    return await page_answer(request, shared, person, asked, wanted, service.dto_fields)
 
 
 @router.get("/names", response_model=ImageNames)
-async def image_names(asked: Annotated[ImageSelection, Query()], session: Reader) -> Response:
-    wanted = await service.resolve(session, asked, asked.image_origin)
-    return json_bytes(await service.names_json(session, wanted, "image_names"))
+async def image_names(
+    asked: Annotated[ImageSelection, Query()], request: Request, person: Caller, shared: Shared
+) -> Response:
+    wanted = service.wanted(asked, asked.image_origin)
+    return await names_answer(request, shared, person, wanted, "image_names")
 
 
 @router.post("/images_by_names", response_model=list[ImageDTO])
@@ -126,7 +128,7 @@ async def urls(image_name: str, session: Reader, shared: Shared) -> ImageUrls:
     return service.urls(await service.require(session, image_name), shared.media)
 
 
-@router.head("/i/{image_name}/full", include_in_schema=False)
+@router.head("/i/{image_name}/full", response_class=Response)
 @router.get("/i/{image_name}/full", response_class=Response)
 async def full(image_name: str, request: Request, person: MediaCaller, shared: Shared) -> Response:
     """The picture itself, for clients that don't follow `image_url`."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from invokeai_saas.gallery import service
-from invokeai_saas.gallery.answers import as_json, json_bytes
+from invokeai_saas.gallery.answers import as_json, names_answer, page_answer
 from invokeai_saas.gallery.schemas import (
     MAX_PAGE,
     GalleryItem,
@@ -23,7 +23,7 @@ from invokeai_saas.gallery.schemas import (
     Selection,
     VirtualBoard,
 )
-from invokeai_saas.identity.access import Reader, Shared
+from invokeai_saas.identity.access import Caller, Reader, Shared
 
 router = APIRouter(prefix="/api/v1")
 
@@ -40,24 +40,28 @@ class PagedItems(ItemSelection):
 
 
 @router.get("/gallery/item_names", tags=["gallery"], response_model=ItemNames)
-async def item_names(asked: Annotated[ItemSelection, Query()], session: Reader) -> Response:
+async def item_names(
+    asked: Annotated[ItemSelection, Query()], request: Request, person: Caller, shared: Shared
+) -> Response:
     """All the names, in order: the page keeps them and asks for the details of what is in view."""
-    wanted = await service.resolve(session, asked, asked.origin, kind=None)
-    return json_bytes(await service.names_json(session, wanted, "item_names"))
+    wanted = service.wanted(asked, asked.origin, kind=None)
+    return await names_answer(request, shared, person, wanted, "item_names")
 
 
 @router.get("/gallery/items/names", tags=["gallery"], response_model=ItemRefs)
-async def item_refs(asked: Annotated[ItemSelection, Query()], session: Reader) -> Response:
-    wanted = await service.resolve(session, asked, asked.origin, kind=None)
-    return json_bytes(await service.names_json(session, wanted, "items", refs=True))
+async def item_refs(
+    asked: Annotated[ItemSelection, Query()], request: Request, person: Caller, shared: Shared
+) -> Response:
+    wanted = service.wanted(asked, asked.origin, kind=None)
+    return await names_answer(request, shared, person, wanted, "items", refs=True)
 
 
 @router.get("/gallery/items/", tags=["gallery"], response_model=Page[GalleryItem])
-async def items(asked: Annotated[PagedItems, Query()], session: Reader, shared: Shared) -> Response:
-    wanted = await service.resolve(session, asked, asked.origin, kind=None)
-    total, rows = await service.page(session, wanted, asked.offset, asked.limit)
-    found = [service.item_fields(row, shared.media) for row in rows]
-    return as_json({"limit": asked.limit, "offset": asked.offset, "total": total, "items": found})
+async def items(
+    asked: Annotated[PagedItems, Query()], request: Request, person: Caller, shared: Shared
+) -> Response:
+    wanted = service.wanted(asked, asked.origin, kind=None)
+    return await page_answer(request, shared, person, asked, wanted, service.item_fields)
 
 
 @router.get("/virtual_boards/by_date", tags=["virtual_boards"], response_model=list[VirtualBoard])
@@ -73,12 +77,15 @@ def _of_day(day: date, asked: Selection) -> Selection:
 
 
 @router.get("/virtual_boards/by_date/{date}/image_names", tags=["virtual_boards"], response_model=ImageNames)
-async def image_names_of_day(date: date, asked: Annotated[Selection, Query()], session: Reader) -> Response:
-    wanted = await service.resolve(session, _of_day(date, asked))
-    return json_bytes(await service.names_json(session, wanted, "image_names"))
+async def image_names_of_day(
+    date: date, asked: Annotated[Selection, Query()], request: Request, person: Caller, shared: Shared
+) -> Response:
+    return await names_answer(request, shared, person, service.wanted(_of_day(date, asked)), "image_names")
 
 
 @router.get("/virtual_boards/by_date/{date}/item_names", tags=["virtual_boards"], response_model=ItemRefs)
-async def item_refs_of_day(date: date, asked: Annotated[Selection, Query()], session: Reader) -> Response:
-    wanted = await service.resolve(session, _of_day(date, asked), kind=None)
-    return json_bytes(await service.names_json(session, wanted, "items", refs=True))
+async def item_refs_of_day(
+    date: date, asked: Annotated[Selection, Query()], request: Request, person: Caller, shared: Shared
+) -> Response:
+    wanted = service.wanted(_of_day(date, asked), kind=None)
+    return await names_answer(request, shared, person, wanted, "items", refs=True)

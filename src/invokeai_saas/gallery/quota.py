@@ -1,8 +1,9 @@
-"""How much a person may keep: the files of their gallery against what their plan allows."""
+"""How much a person may keep: their files against what their plan allows. `queue_enqueue` asks the same of a batch."""
 
 from __future__ import annotations
 
 from invokeai_saas.billing import service as billing
+from invokeai_saas.catalog import service as catalog
 from invokeai_saas.db.session import WriteSession
 from invokeai_saas.errors import StorageQuotaExceeded
 from invokeai_saas.gallery import repository
@@ -16,7 +17,7 @@ async def require_room(session: WriteSession) -> None:
         NotInPlan: there is no live plan.
     """
     limit = await billing.storage_limit(session)
-    used = await repository.stored_bytes(session)
+    used = await _used(session)
     if limit is not None and used >= limit:
         raise StorageQuotaExceeded(used, limit)
 
@@ -35,6 +36,11 @@ async def require_fits(session: WriteSession, added: int) -> None:
         NotInPlan: there is no live plan.
     """
     limit = await billing.storage_limit(session)
-    used = await repository.stored_bytes(session)
+    used = await _used(session)
     if limit is not None and used > limit:
         raise StorageQuotaExceeded(used - added, limit)
+
+
+async def _used(session: WriteSession) -> int:
+    """Pictures and videos, and models of one's own."""
+    return await repository.stored_bytes(session) + await catalog.own_bytes(session)

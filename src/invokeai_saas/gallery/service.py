@@ -11,7 +11,7 @@ import orjson
 from invokeai_saas.db.session import ReadSession, WriteSession
 from invokeai_saas.errors import NotFound
 from invokeai_saas.gallery import boards_repository, repository
-from invokeai_saas.gallery.repository import RemovedImage, Session, Uncategorised, Wanted
+from invokeai_saas.gallery.repository import RemovedImage, Session
 from invokeai_saas.gallery.schemas import (
     DeletedImages,
     ImageChanges,
@@ -23,6 +23,7 @@ from invokeai_saas.gallery.schemas import (
     UnstarredImages,
     WorkflowAndGraph,
 )
+from invokeai_saas.gallery.wanted import Uncategorised, Wanted
 from invokeai_saas.storage.media import MediaSigner
 from invokeai_saas.storage.objects import ObjectStore
 
@@ -94,13 +95,17 @@ async def board_filter(session: Session, board_id: str | None) -> UUID | Uncateg
 
 async def require_board_id(session: Session, board_id: str) -> UUID:
     """Raises NotFound for anything that is no board of the person's, ids that can't be one included."""
-    try:
-        wanted = UUID(board_id)
-    except ValueError as error:
-        raise NotFound("This board") from error
+    wanted = _board_uuid(board_id)
     if not await boards_repository.is_there(session, wanted):
         raise NotFound("This board")
     return wanted
+
+
+def _board_uuid(board_id: str) -> UUID:
+    try:
+        return UUID(board_id)
+    except ValueError as error:
+        raise NotFound("This board") from error
 
 
 async def hold_board(session: WriteSession, board_id: str) -> UUID:
@@ -111,31 +116,23 @@ async def hold_board(session: WriteSession, board_id: str) -> UUID:
     return wanted
 
 
-async def resolve(
-    session: Session, selection: Selection, origin: Origin | None = None, kind: Kind | None = "image"
-) -> Wanted:
-    """What a request's parameters select of pictures, videos, or both. Raises NotFound for an unknown board."""
+def wanted(selection: Selection, origin: Origin | None = None, *, kind: Kind | None = "image") -> Wanted:
+    """The pictures that a request's parameters select. Parameters: kind: None for videos as well.
+
+    Raises NotFound for an id that can't be a board's; whether the person has the board is for the list to see.
+    """
+    board = selection.board_id
     return Wanted(
         kind=kind,
         origin=origin,
         categories=selection.categories,
         is_intermediate=selection.is_intermediate,
-        board_id=await board_filter(session, selection.board_id),
+        board_id=None if board is None else "none" if board == NO_BOARD else _board_uuid(board),
         order_dir=selection.order_dir,
         starred_first=selection.starred_first,
         search_term=selection.search_term,
         created_date=selection.created_date,
     )
-
-
-async def names_json(session: Session, wanted: Wanted, key: str, *, refs: bool = False) -> bytes:
-    """The names of the pictures wanted, as the bytes of the answer; see the repository."""
-    return await repository.names_json(session, wanted, key, refs=refs)
-
-
-async def page(session: Session, wanted: Wanted, offset: int, limit: int) -> tuple[int, Sequence[Row]]:
-    """(how many there are in all, rows of one page)."""
-    return await repository.page(session, wanted, offset, limit)
 
 
 async def require(session: Session, name: str, kind: Kind = "image") -> Row:

@@ -27,6 +27,7 @@ class Image(Base):
     __tablename__ = "images"
     __table_args__ = (
         CheckConstraint("width > 0 AND height > 0", name="size"),
+        CheckConstraint("image_name ~ '^[A-Za-z0-9._-]+$'", name="name"),
         CheckConstraint("kind IN ('image', 'video')", name="kind"),
         CheckConstraint("(kind = 'video') = (duration_seconds IS NOT NULL)", name="duration"),
         UniqueConstraint("user_id", "image_name"),
@@ -50,7 +51,16 @@ class Image(Base):
             text("created_at DESC"),
             text("image_name DESC"),
             postgresql_include=["image_category", "kind"],
-            postgresql_where=text("NOT is_intermediate"),
+            postgresql_where=text("NOT is_intermediate AND board_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_images_uncategorised",
+            "user_id",
+            text("starred DESC"),
+            text("created_at DESC"),
+            text("image_name DESC"),
+            postgresql_include=["image_category", "kind"],
+            postgresql_where=text("NOT is_intermediate AND board_id IS NULL"),
         ),
         Index("ix_images_user_id_item_id", "user_id", "item_id"),
     )

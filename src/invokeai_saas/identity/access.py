@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from ipaddress import ip_address, ip_network
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Cookie, Depends, Request
 
 from invokeai_saas.db.session import ReadSession, WriteSession
 from invokeai_saas.errors import Unauthenticated
@@ -64,11 +64,12 @@ async def caller(request: Request, shared: Shared) -> Person:
     return person
 
 
-async def media_caller(request: Request, shared: Shared) -> Person:
+async def media_caller(
+    request: Request, shared: Shared, token: Annotated[str | None, Cookie(alias=MEDIA_COOKIE)] = None
+) -> Person:
     """The person of a picture request: Bearer token, or the media cookie, which is good for nothing else."""
     if request.headers.get("authorization"):
         return await caller(request, shared)
-    token = request.cookies.get(MEDIA_COOKIE)
     if not token:
         raise Unauthenticated
     person, _ = await shared.identity.authenticate(token, "media")
@@ -79,12 +80,14 @@ Caller = Annotated[Person, Depends(caller)]
 MediaCaller = Annotated[Person, Depends(media_caller)]
 
 
-async def _writer(person: Caller, shared: Shared) -> AsyncIterator[WriteSession]:
+async def writer(person: Caller, shared: Shared) -> AsyncIterator[WriteSession]:
+    """A transaction that may write, in the caller's name."""
     async with shared.database.write(person.user_id) as session:
         yield session
 
 
-async def _reader(person: Caller, shared: Shared) -> AsyncIterator[ReadSession]:
+async def reader(person: Caller, shared: Shared) -> AsyncIterator[ReadSession]:
+    """A transaction that only reads, in the caller's name."""
     async with shared.database.read(person.user_id) as session:
         yield session
 
@@ -94,8 +97,8 @@ async def _media_reader(person: MediaCaller, shared: Shared) -> AsyncIterator[Re
         yield session
 
 
-Writer = Annotated[WriteSession, Depends(_writer, scope="function")]
-Reader = Annotated[ReadSession, Depends(_reader, scope="function")]
+Writer = Annotated[WriteSession, Depends(writer, scope="function")]
+Reader = Annotated[ReadSession, Depends(reader, scope="function")]
 MediaReader = Annotated[ReadSession, Depends(_media_reader, scope="function")]
 
 

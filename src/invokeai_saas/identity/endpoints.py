@@ -55,7 +55,7 @@ def _set_media_cookie(response: Response, shared: Services, token: str) -> None:
         MEDIA_COOKIE,
         token,
         max_age=shared.settings.access_token_seconds,
-        path="/api/v1",
+        path="/api",  # covers of models lie below /api/v2
         httponly=True,
         samesite="lax",
         secure=shared.settings.secure_cookies,
@@ -131,7 +131,7 @@ async def logout(request: Request, response: Response, shared: Shared) -> Logout
     no good token any more and wants to leave all the same.
     """
     await shared.identity.log_out(bearer_token(request), request.cookies.get(REFRESH_COOKIE))
-    response.delete_cookie(MEDIA_COOKIE, path="/api/v1")
+    response.delete_cookie(MEDIA_COOKIE, path="/api")
     response.delete_cookie(REFRESH_COOKIE, path="/api/v1/auth")
     return LogoutResponse()
 

@@ -106,6 +106,7 @@ class Identity:
                 raise Conflict("There is an account with this address. Log in instead.", code="email_taken")
             await repository.set_password(db, user_id, password_hash)
             await repository.start_trial(db, user_id)
+        await self._database.wrote(user_id)
         return await self._open(user_id, user_agent, persistent=True)
 
     async def log_in(self, request: LoginRequest, user_agent: str | None) -> OpenedSession:

@@ -23,6 +23,9 @@ from invokeai_saas.errors import Unauthenticated
 
 ALGORITHM = "RS256"
 CLOCK_SKEW = 10  # seconds
+# A signature that fitted is believed so long without doing the sums again: a page asks many times a second.
+_TRUST_SECONDS = 60
+_TRUST_SIZE = 20_000  # tokens
 TokenUse = Literal["access", "media"]
 
 
@@ -54,9 +57,20 @@ class TokenVerifier:
         self._keys = keys
         self._issuer = issuer
         self._client_id = client_id
+        self._verified: dict[tuple[str, TokenUse], tuple[float, Claims]] = {}
 
     def verify(self, token: str, use: TokenUse = "access") -> Claims:
         """Raises Unauthenticated (code `token_expired` or `token_invalid`) unless everything fits."""
+        now = time.time()
+        until, claims = self._verified.get((token, use), (0.0, None))
+        if claims is None or until <= now:
+            claims = self._check(token, use)
+            if len(self._verified) >= _TRUST_SIZE:
+                self._verified.clear()
+            self._verified[token, use] = (min(now + _TRUST_SECONDS, claims.expires_at), claims)
+        return claims
+
+    def _check(self, token: str, use: TokenUse) -> Claims:
         try:
             key = self._keys[jwt.get_unverified_header(token)["kid"]]
             claims: dict[str, Any] = jwt.decode(

@@ -15,7 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from invokeai_saas.portal.page import MEDIA_TYPES, accepts_gzip, is_fresh
+from invokeai_saas.negotiation import accepts_gzip, is_fresh
+from invokeai_saas.portal.page import MEDIA_TYPES
 
 _HERE = Path(__file__).parent
 _STATIC = _HERE / "static"

@@ -13,6 +13,8 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from invokeai_saas.negotiation import accepts_gzip, is_fresh
+
 MANIFEST = ".installed.json"
 # What browsers are told, whatever the machine's own table of types says.
 MEDIA_TYPES = {
@@ -77,21 +79,6 @@ def _cache_control(name: str) -> str:
         return _CHECK
     # The pictures under assets/images keep their names from release to release.
     return _YEAR if name.startswith("assets/") and not name.startswith("assets/images/") else _HOUR
-
-
-def accepts_gzip(request: Request) -> bool:
-    """Whether Accept-Encoding names gzip without refusing it (RFC 9110, 12.5.3)."""
-    for part in request.headers.get("accept-encoding", "").split(","):
-        coding, _, weight = part.strip().partition(";")
-        if coding.strip().lower() in ("gzip", "*"):
-            return weight.replace(" ", "").lower() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
-
-
-def is_fresh(request: Request, etag: str) -> bool:
-    """Whether the client's If-None-Match names this content already (RFC 9110, 13.1.2: weak comparison)."""
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    return etag in known or "*" in known
 
 
 def write_manifest(path: Path, source: str, files: Mapping[str, InstalledFile]) -> None:

@@ -24,7 +24,14 @@ class ImageRef(BaseModel):
     image_name: str = Field(max_length=255)
 
 
-BatchValue = StrictStr | StrictInt | StrictFloat | ImageRef
+class VideoRef(BaseModel):
+    """A video as a batch value."""
+
+    model_config = ConfigDict(extra="ignore")
+    video_name: str = Field(max_length=255)
+
+
+BatchValue = StrictStr | StrictInt | StrictFloat | ImageRef | VideoRef
 BatchItem = BatchValue | list[BatchValue]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Depends, Path, Query
 
-from invokeai_saas.identity.access import Reader, Shared, Writer, limit_enqueue
+from invokeai_saas.identity.access import Caller, Reader, Shared, Writer, limit_enqueue
 from invokeai_saas.queue import repository, service
 from invokeai_saas.queue.batches import EnqueueRequest, EnqueueResult
 from invokeai_saas.queue.items import QUEUE_ID
@@ -15,6 +15,7 @@ from invokeai_saas.queue.schemas import (
     Canceled,
     Counts,
     Deleted,
+    DestinationCounts,
     Item,
     ItemId,
     ItemIds,
@@ -31,9 +32,9 @@ Destination = Annotated[str, Query(max_length=255, pattern=r"^[^\x00]*$")]
 
 
 @router.post("/enqueue_batch", dependencies=[Depends(limit_enqueue)])
-async def enqueue_batch(body: EnqueueRequest, shared: Shared, db: Writer) -> EnqueueResult:
+async def enqueue_batch(body: EnqueueRequest, shared: Shared, person: Caller) -> EnqueueResult:
     """Queues a batch. InvokeAI documents 201 and answers 200; so do we."""
-    return await service.enqueue(shared, db, body)
+    return await service.enqueue(shared, person.user_id, body)
 
 
 @router.get("/status")
@@ -73,7 +74,7 @@ async def get_queue_item_summaries_by_ids(body: ItemIdsRequest, db: Reader) -> l
 
 
 @router.get("/counts_by_destination")
-async def counts_by_destination(db: Reader, destination: Destination) -> Counts:
+async def counts_by_destination(db: Reader, destination: Destination) -> DestinationCounts:
     return await service.counts_by_destination(db, destination)
 
 
@@ -84,7 +85,10 @@ async def get_batch_status(batch_id: str, db: Reader) -> Counts:
 
 @router.get("/i/{item_id}", response_model_exclude_none=True)
 async def get_queue_item(item_id: Annotated[ItemId, Path()], db: Reader) -> Item:
-    return await service.get_item(db, item_id)
+    """A job without what is null, in its session too."""
+    item = await service.get_item(db, item_id)
+    item.session = {name: value for name, value in item.session.items() if value is not None}
+    return item
 
 
 @router.delete("/i/{item_id}")

@@ -12,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from invokeai_saas.errors import InvalidInput, NotInPlan
-from invokeai_saas.queue.batches import Batch, BatchItem, ImageRef
+from invokeai_saas.queue.batches import Batch, BatchItem, ImageRef, VideoRef
 from invokeai_saas.queue.collections import CollectionCheck
 from invokeai_saas.queue.fieldtypes import compatible
 from invokeai_saas.queue.jsonwalk import json_problem
@@ -173,7 +173,7 @@ def plain(item: BatchItem) -> Any:
     """A batch value as JSON."""
     if isinstance(item, list):
         return [plain(part) for part in item]
-    return item.model_dump() if isinstance(item, ImageRef) else item
+    return item.model_dump() if isinstance(item, ImageRef | VideoRef) else item
 
 
 def _edges(graph: dict[str, Any]) -> list[Any]:

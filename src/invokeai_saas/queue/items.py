@@ -52,7 +52,8 @@ def summary(row: ItemRow) -> ItemSummary:
 
 def item(row: ItemRow, batch: Batch) -> Item:
     """A job with its graph, and with its results once it has ended."""
-    session = row.job.session or _fresh_session(row.job, batch.graph)
+    # What an engine leaves out of a session is as it was when the session was fresh.
+    session = _fresh_session(row.job, batch.graph) | (row.job.session or {})
     return Item.model_validate({**_fields(row), "session": session, "workflow": batch.workflow})
 
 
@@ -67,6 +68,16 @@ def _fresh_session(job: Job, graph: dict[str, Any]) -> dict[str, Any]:
         "executed_history": nothing,
         "results": {},
         "errors": {},
+        "workflow_call_stack": nothing,
+        "workflow_call_history": nothing,
+        "workflow_call_parent": None,
+        "waiting_workflow_call": None,
+        "waiting_workflow_call_execution": None,
+        "waiting_workflow_call_child_session": None,
+        "max_workflow_call_depth": 4,
         "prepared_source_mapping": {},
         "source_prepared_mapping": {},
+        "prepared_iteration_paths": {},
+        "ready_order": nothing,
+        "indegree": {},
     }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
+from asyncpg import Connection  # type: ignore[import-untyped]
 from sqlalchemy import func, select, text
 
 from invokeai_saas.db.session import ReadSession, WriteSession
@@ -46,32 +48,55 @@ def _json(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-async def enqueue(
-    db: WriteSession,
-    batch_id: UUID,
-    graph: dict[str, Any],
-    workflow: dict[str, Any] | None,
-    origin: str | None,
-    destination: str | None,
-    prepend: bool,
-    jobs: Sequence[dict[str, Any]],
-    max_pending: int,
-) -> Placed:
+@dataclass(frozen=True)
+class NewBatch:
+    """What is queued.
+
+    Parameters:
+        prepend: before what waits already.
+        families: of the models that the graph needs.
+    """
+
+    batch_id: UUID
+    graph: dict[str, Any]
+    workflow: dict[str, Any] | None
+    origin: str | None
+    destination: str | None
+    prepend: bool
+    jobs: Sequence[dict[str, Any]]
+    families: Sequence[str]
+
+    def arguments(self, max_pending: int) -> dict[str, Any]:
+        return {
+            "batch": self.batch_id,
+            "graph": _json(self.graph),
+            "workflow": _json(self.workflow) if self.workflow is not None else None,
+            "origin": self.origin,
+            "destination": self.destination,
+            "prepend": self.prepend,
+            "jobs": _json(self.jobs),
+            "max_pending": max_pending,
+            "families": list(self.families),
+        }
+
+
+async def enqueue_as(connection: Connection, user_id: UUID, batch: NewBatch, max_pending: int) -> Placed:
+    """Queues a batch in a transaction of its own."""
+    row = await connection.fetchrow(
+        "SELECT tier, priority FROM queue_enqueue_as($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        user_id,
+        *batch.arguments(max_pending).values(),
+    )
+    return Placed(row["tier"], row["priority"])
+
+
+async def enqueue(db: WriteSession, batch: NewBatch, max_pending: int) -> Placed:
+    """Queues a batch in the session's transaction."""
     statement = text(
         "SELECT tier, priority FROM queue_enqueue(:batch, CAST(:graph AS jsonb), CAST(:workflow AS jsonb),"
-        " :origin, :destination, :prepend, CAST(:jobs AS jsonb), :max_pending)"
+        " :origin, :destination, :prepend, CAST(:jobs AS jsonb), :max_pending, CAST(:families AS text[]))"
     )
-    values = {
-        "batch": batch_id,
-        "graph": _json(graph),
-        "workflow": _json(workflow) if workflow is not None else None,
-        "origin": origin,
-        "destination": destination,
-        "prepend": prepend,
-        "jobs": _json(jobs),
-        "max_pending": max_pending,
-    }
-    row = (await db.execute(statement, values)).one()
+    row = (await db.execute(statement, batch.arguments(max_pending))).one()
     return Placed(row.tier, row.priority)
 
 

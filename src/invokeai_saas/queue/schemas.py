@@ -37,13 +37,10 @@ class QueueAndProcessorStatus(BaseModel):
     processor: ProcessorStatus
 
 
-class Counts(BaseModel):
-    """How many jobs of a batch or a destination are where."""
+class _Counted(BaseModel):
+    """How many jobs are where."""
 
     queue_id: str
-    batch_id: str | None = None
-    origin: str | None = None
-    destination: str | None = None
     pending: int = 0
     in_progress: int = 0
     waiting: int = 0
@@ -53,43 +50,55 @@ class Counts(BaseModel):
     total: int = 0
 
 
+class Counts(_Counted):
+    """Of a batch: InvokeAI's BatchStatus."""
+
+    batch_id: str
+    origin: str | None = None
+    destination: str | None = None
+
+
+class DestinationCounts(_Counted):
+    destination: str
+
+
 class ItemSummary(BaseModel):
-    """A job without its graph."""
+    """A job in a list: InvokeAI's SessionQueueItemSummary."""
 
     item_id: int
     status: str
-    status_sequence: int
-    priority: int
     batch_id: str
-    origin: str | None
-    destination: str | None
-    session_id: str
-    error_type: str | None
-    error_message: str | None
-    error_traceback: str | None
+    origin: str | None = None
+    destination: str | None = None
     created_at: str
-    updated_at: str
-    started_at: str | None
-    completed_at: str | None
-    queue_id: str
+    started_at: str | None = None
+    completed_at: str | None = None
     user_id: str
-    user_display_name: str | None
-    user_email: str | None
+    user_display_name: str | None = None
+    user_email: str | None = None
     field_values: list[dict[str, Any]]
-    retried_from_item_id: int | None
     device: str | None = None
-    workflow_call_id: str | None = None
     parent_item_id: int | None = None
-    parent_session_id: str | None = None
-    root_item_id: int | None = None
-    workflow_call_depth: int | None = None
 
 
 class Item(ItemSummary):
-    """A job whole: InvokeAI's SessionQueueItem."""
+    """A job whole: InvokeAI's SessionQueueItem. What is null has a default: one answer leaves nulls out."""
 
+    status_sequence: int
+    priority: int
+    session_id: str
+    error_type: str | None = None
+    error_message: str | None = None
+    error_traceback: str | None = None
+    updated_at: str
+    queue_id: str
+    retried_from_item_id: int | None = None
+    workflow_call_id: str | None = None
+    parent_session_id: str | None = None
+    root_item_id: int | None = None
+    workflow_call_depth: int | None = None
     session: dict[str, Any]
-    workflow: dict[str, Any] | None
+    workflow: dict[str, Any] | None = None
 
 
 class ItemIds(BaseModel):

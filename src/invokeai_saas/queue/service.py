@@ -8,14 +8,21 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
+from asyncpg import PostgresError  # type: ignore[import-untyped]
 from sqlalchemy.exc import DBAPIError
 
 from invokeai_saas.billing import service as billing
 from invokeai_saas.catalog import service as catalog
 from invokeai_saas.credits.estimate import Work, estimate_credits
-from invokeai_saas.db.session import ReadSession, WriteSession
-from invokeai_saas.errors import Conflict, InsufficientCredits, InvalidInput, NotFound, NotInPlan
-from invokeai_saas.gallery import quota
+from invokeai_saas.db.session import AFTER_COMMIT_SECONDS, ReadSession, WriteSession, follow_up
+from invokeai_saas.errors import (
+    Conflict,
+    InsufficientCredits,
+    InvalidInput,
+    NotFound,
+    NotInPlan,
+    StorageQuotaExceeded,
+)
 from invokeai_saas.queue import repository
 from invokeai_saas.queue.batches import (
     Batch,
@@ -31,16 +38,25 @@ from invokeai_saas.queue.batches import (
 from invokeai_saas.queue.graphs import CheckedGraph, GraphCheck, plain
 from invokeai_saas.queue.items import QUEUE_ID, item, summary
 from invokeai_saas.queue.jsonwalk import json_problem
-from invokeai_saas.queue.schemas import Counts, Item, ItemSummary, QueueAndProcessorStatus, QueueStatus
-from invokeai_saas.queue.tables import Batch as BatchRow
+from invokeai_saas.queue.schemas import (
+    Counts,
+    DestinationCounts,
+    Item,
+    ItemSummary,
+    QueueAndProcessorStatus,
+    QueueStatus,
+)
 from invokeai_saas.queue.work import describe, model_keys
 from invokeai_saas.services import Services
 
 _ITEM = "This queue item"
 
 
-async def enqueue(shared: Services, db: WriteSession, request: EnqueueRequest) -> EnqueueResult:
+async def enqueue(shared: Services, user_id: UUID, request: EnqueueRequest) -> EnqueueResult:
     """Checks a batch, reserves its credits and queues its jobs: all of it or nothing.
+
+    The statement that queues is a transaction by itself: a person's batches wait for each other at their account, and
+    should not wait for this process in between.
 
     Raises:
         InvalidInput: the graph or the values do not hold together, or a model is unknown.
@@ -65,17 +81,16 @@ async def enqueue(shared: Services, db: WriteSession, request: EnqueueRequest) -
         )
     checker.check_values(graph, batch)
     _check_size(batch, requested, settings.max_batch_bytes)
-    keys = await _require_models(db, graph)
+    keys, families = await _require_models(shared, user_id, graph)
     batch_id = parse_batch_id(batch.batch_id) or uuid4()
-    if await repository.find_batch(db, batch_id):
-        raise InvalidInput(
-            ("batch", "batch_id"), "You have a batch with this id already.", code="batch_exists"
-        )
     jobs = _jobs(graph, batch, keys)
     priority = 0
     if jobs:
-        priority = await _place(shared, db, batch_id, graph.json, batch, request.prepend, jobs)
-        _announce_batch(shared, db, batch_id, batch.origin, len(jobs), requested, priority)
+        new = repository.NewBatch(
+            batch_id, graph.json, batch.workflow, batch.origin, batch.destination, request.prepend, jobs,
+            sorted(families),
+        )  # fmt: skip
+        priority = await _place_now(shared, user_id, new, requested)
     return EnqueueResult(
         queue_id=QUEUE_ID,
         enqueued=len(jobs),
@@ -101,9 +116,13 @@ def _check_size(batch: Batch, requested: int, limit: int) -> None:
         )
 
 
-async def _require_models(db: WriteSession, graph: CheckedGraph) -> list[str]:
+async def _require_models(shared: Services, user_id: UUID, graph: CheckedGraph) -> tuple[list[str], set[str]]:
+    """(keys of the models that a graph names, their families). Whether the plan has them is for the queue to say."""
     named = model_keys(graph)
-    visible = await catalog.visible_models(db, list(named))
+    if not named:
+        return [], set()
+    async with shared.database.read(user_id) as db:
+        visible = await catalog.visible_models(db, list(named))
     for key, (node_id, field) in named.items():
         if key not in visible:
             raise InvalidInput(
@@ -111,8 +130,7 @@ async def _require_models(db: WriteSession, graph: CheckedGraph) -> list[str]:
                 "This model does not exist. Choose another one.",
                 code="model_not_found",
             )
-    await billing.require_model_access(db, {catalog.family(model) for model in visible.values()})
-    return sorted(named)
+    return sorted(named), {catalog.family(model) for model in visible.values()}
 
 
 def _new_job(
@@ -140,38 +158,59 @@ def _jobs(graph: CheckedGraph, batch: Batch, keys: list[str]) -> list[dict[str, 
     return [described(values) for values in expand(batch)]
 
 
-async def _place(
-    shared: Services,
-    db: WriteSession,
-    batch_id: UUID,
-    graph: dict[str, Any],
-    batch: Batch | BatchRow,
-    prepend: bool,
-    jobs: Sequence[dict[str, Any]],
-) -> int:
-    """Reserves and inserts; answers the priority. The doorbell rings after the commit."""
-    # A settlement keeps what its job has made, however much: so a job begins only where there is room.
-    await quota.require_room(db)
+async def _place_now(shared: Services, user_id: UUID, batch: repository.NewBatch, requested: int) -> int:
+    """Reserves and inserts; answers the priority. Then rings for a worker and tells the person's pages."""
     try:
-        placed = await repository.enqueue(
-            db, batch_id, graph, batch.workflow, batch.origin, batch.destination, prepend, jobs,
-            shared.settings.max_pending_jobs,
-        )  # fmt: skip
-    except DBAPIError as error:
-        raise _refusal(error) from error
-    db.after_commit(lambda: shared.doorbell.ring(placed.tier, len(jobs)))
+        async with shared.writer.connection() as connection:
+            placed = await repository.enqueue_as(connection, user_id, batch, shared.settings.max_pending_jobs)
+    except PostgresError as error:
+        raise await _refusal(shared, error) from error
+    await shared.database.wrote(user_id)
+    payload = {
+        "queue_id": QUEUE_ID,
+        "batch_id": str(batch.batch_id),
+        "enqueued": len(batch.jobs),
+        "requested": requested,
+        "priority": placed.priority,
+        "origin": batch.origin,
+        "user_id": str(user_id),
+    }
+    await follow_up(
+        [
+            (lambda: shared.doorbell.ring(placed.tier, len(batch.jobs)), AFTER_COMMIT_SECONDS),
+            (lambda: shared.publisher.publish(user_id, "batch_enqueued", payload), AFTER_COMMIT_SECONDS),
+        ]
+    )
     return placed.priority
 
 
-def _refusal(error: DBAPIError) -> Exception:
+async def _place(shared: Services, db: WriteSession, batch: repository.NewBatch) -> None:
+    """Reserves and inserts. The doorbell rings after the commit."""
+    try:
+        placed = await repository.enqueue(db, batch, shared.settings.max_pending_jobs)
+    except DBAPIError as error:
+        raise await _refusal(shared, error) from error
+    db.after_commit(lambda: shared.doorbell.ring(placed.tier, len(batch.jobs)))
+
+
+async def _refusal(shared: Services, error: DBAPIError | PostgresError) -> Exception:
     """Our own SQLSTATEs as our own errors; any other error as it is."""
-    cause = getattr(error.orig, "__cause__", None) or error.orig
+    wrapped = error.orig if isinstance(error, DBAPIError) else None
+    cause = getattr(wrapped, "__cause__", None) or wrapped or error
     code = str(getattr(cause, "sqlstate", ""))
-    detail: dict[str, int] = (
+    if getattr(cause, "constraint_name", None) == "pk_job_batches":
+        return InvalidInput(
+            ("batch", "batch_id"), "You have a batch with this id already.", code="batch_exists"
+        )
+    detail: dict[str, Any] = (
         json.loads(getattr(cause, "detail", None) or "{}") if code.startswith("SC") else {}
     )
     if code == "SC402":
         return InsufficientCredits(detail.get("needed", 0), detail.get("available", 0))
+    if code == "SC507":
+        return StorageQuotaExceeded(detail["used"], detail["limit"])
+    if detail.get("families"):
+        return await billing.without_models(shared.database, detail["families"][0])
     if code in ("SC403", "SC404"):
         return NotInPlan("generation", [], billing.PLAN_ENDED)
     if code == "SC429":
@@ -183,50 +222,42 @@ def _refusal(error: DBAPIError) -> Exception:
     return error
 
 
-def _announce_batch(
-    shared: Services,
-    db: WriteSession,
-    batch_id: UUID,
-    origin: str | None,
-    enqueued: int,
-    requested: int,
-    priority: int,
-) -> None:
-    payload = {
-        "queue_id": QUEUE_ID,
-        "batch_id": str(batch_id),
-        "enqueued": enqueued,
-        "requested": requested,
-        "priority": priority,
-        "origin": origin,
-        "user_id": str(db.user_id),
-    }
-    db.after_commit(lambda: shared.publisher.publish(db.user_id, "batch_enqueued", payload))
-
-
 async def cancel(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> int:
     """Cancels the person's waiting jobs at once and their running ones at the next step; answers how many."""
+    cancelled, gone = await _cancel(shared, db, item_ids)
+    if len(gone) == 1:
+        event = await repository.status_event(db, gone[0])
+        if event is not None:
+            db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_item_status_changed", event))
+    else:
+        _announce_gone(shared, db, gone)
+    return cancelled
+
+
+async def _cancel(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> tuple[int, list[int]]:
+    """Answers how many jobs are cancelled or asked to stop, and which of them have ended with it."""
     cancelled = await repository.cancel(db, item_ids)
     gone = [job.item_id for job in cancelled if job.status == "canceled"]
     for job in cancelled:
         if job.status == "in_progress":
             db.after_commit(lambda item_id=job.item_id: shared.doorbell.ask_to_cancel(item_id))  # type: ignore[misc]
-    if len(gone) == 1:
-        event = await repository.status_event(db, gone[0])
-        if event is not None:
-            db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_item_status_changed", event))
-    elif gone:
-        person = str(db.user_id)
-        payload = {
-            "queue_id": QUEUE_ID,
-            "canceled_item_ids": gone,
-            "user_ids": [person],
-            "canceled_item_ids_by_user": {person: gone},
-        }
-        db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_items_canceled", payload))
     if gone:
         db.after_commit(lambda: shared.publisher.publish(db.user_id, "credits_changed", {}))
-    return len(cancelled)
+    return len(cancelled), gone
+
+
+def _announce_gone(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> None:
+    """Tells of jobs that are cancelled, or not in the list any more: InvokeAI has one event for both."""
+    if not item_ids:
+        return
+    person = str(db.user_id)
+    payload = {
+        "queue_id": QUEUE_ID,
+        "canceled_item_ids": list(item_ids),
+        "user_ids": [person],
+        "canceled_item_ids_by_user": {person: list(item_ids)},
+    }
+    db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_items_canceled", payload))
 
 
 async def cancel_matching(
@@ -251,15 +282,30 @@ async def cancel_matching(
 async def delete_matching(
     shared: Services, db: WriteSession, *, running: bool = True, destination: str | None = None
 ) -> int:
-    """Cancels and removes jobs from the list; running ones leave it when they have stopped and are pruned."""
-    live = repository.LIVE if running else ("pending",)
-    await cancel(shared, db, await repository.item_ids(db, statuses=live, destination=destination))
-    return await repository.delete(db, await repository.item_ids(db, destination=destination))
+    """Cancels jobs and removes them from the list; with `running` false only those that wait.
+
+    Running ones leave the list when they have stopped and are pruned.
+    """
+    deleted, gone = await _delete_matching(shared, db, running, destination)
+    _announce_gone(shared, db, gone)
+    return deleted
+
+
+async def _delete_matching(
+    shared: Services, db: WriteSession, running: bool, destination: str | None
+) -> tuple[int, list[int]]:
+    """Answers how many jobs were removed, and which."""
+    statuses = None if running else ("pending",)
+    matching = await repository.item_ids(db, statuses=statuses, destination=destination)
+    await _cancel(shared, db, matching)
+    deleted = await repository.delete(db, matching)
+    left = set(await repository.item_ids(db, destination=destination))
+    return deleted, [item_id for item_id in matching if item_id not in left]
 
 
 async def clear(shared: Services, db: WriteSession) -> int:
     """Empties the person's queue."""
-    deleted = await delete_matching(shared, db)
+    deleted, _ = await _delete_matching(shared, db, True, None)
     payload = {"queue_id": QUEUE_ID, "user_id": str(db.user_id)}
     db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_cleared", payload))
     return deleted
@@ -298,12 +344,22 @@ async def retry(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> 
     """Queues failed and cancelled jobs anew, as new jobs with reservations of their own."""
     rows = [r for r in await repository.items(db, ids=item_ids) if r.job.status in ("failed", "canceled")]
     batches = await repository.batches(db, [row.job.batch_id for row in rows])
-    await _still_there(db, {key for row in rows for key in row.job.model_keys})
+    families = await _still_there(db, {key for row in rows for key in row.job.model_keys})
     for row in rows:
         batch = batches[row.job.batch_id]
         nodes = apply_values(batch.graph, row.job.field_values)["nodes"].values()
         job = _new_job(describe(nodes), row.job.model_keys, row.job.field_values or [], row.job.item_id)
-        await _place(shared, db, uuid4(), batch.graph, batch, False, [job])
+        again = repository.NewBatch(
+            uuid4(),
+            batch.graph,
+            batch.workflow,
+            batch.origin,
+            batch.destination,
+            False,
+            [job],
+            sorted(families),
+        )
+        await _place(shared, db, again)
     retried = [row.job.item_id for row in rows]
     person = str(db.user_id)
     payload = {
@@ -317,12 +373,14 @@ async def retry(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> 
     return retried
 
 
-async def _still_there(db: WriteSession, keys: set[str]) -> None:
-    """Raises InvalidInput when a model that jobs name has gone since."""
+async def _still_there(db: WriteSession, keys: set[str]) -> set[str]:
+    """Families of the models that jobs name. Raises InvalidInput when one has gone since."""
+    if not keys:
+        return set()
     visible = await catalog.visible_models(db, sorted(keys))
     if keys - visible.keys():
         raise InvalidInput((), "A model of these jobs is not offered any more.", code="model_not_found")
-    await billing.require_model_access(db, {catalog.family(model) for model in visible.values()})
+    return {catalog.family(model) for model in visible.values()}
 
 
 async def _whole(db: ReadSession | WriteSession, rows: Sequence[repository.ItemRow]) -> list[Item]:
@@ -370,6 +428,6 @@ async def batch_status(db: ReadSession, batch_id: str) -> Counts:
     )  # fmt: skip
 
 
-async def counts_by_destination(db: ReadSession, destination: str) -> Counts:
+async def counts_by_destination(db: ReadSession, destination: str) -> DestinationCounts:
     counts = await repository.counts(db, destination=destination)
-    return Counts(queue_id=QUEUE_ID, destination=destination, total=sum(counts.values()), **counts)
+    return DestinationCounts(queue_id=QUEUE_ID, destination=destination, total=sum(counts.values()), **counts)

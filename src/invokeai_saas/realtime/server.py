@@ -18,35 +18,32 @@ import structlog
 from socketio.exceptions import ConnectionRefusedError as Refused
 
 from invokeai_saas.errors import ServiceError
+from invokeai_saas.realtime.bounds import BoundedServer
+from invokeai_saas.realtime.manager import EventManager
 from invokeai_saas.realtime.rooms import person_room, session_room
 from invokeai_saas.services import Services
 from invokeai_saas.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-
-class ClosingRedisManager(socketio.AsyncRedisManager):  # type: ignore[misc]  # the library has no types
-    """Connects the processes' servers; a closed room's sockets are disconnected, wherever they are.
-
-    Socket.IO by itself only empties the room, and its `disconnect` wants the socket's id, which nobody but the
-    process that holds it knows.
-    """
-
-    async def _handle_close_room(self, message: dict[str, Any]) -> None:
-        namespace = message.get("namespace")
-        for sid, _ in list(self.get_participants(namespace, message.get("room"))):
-            await self.server.disconnect(sid, namespace=namespace, ignore_queue=True)
+_LONGEST_MESSAGE = 100_000  # bytes; clients have little to say
+_MOST_SOCKETS = 50  # of one person on one process: tabs, windows and programs of theirs
 
 
-def make_server(settings: Settings) -> socketio.AsyncServer:
+def make_server(settings: Settings) -> BoundedServer:
     """A server whose Redis manager connects it with the workers and the other API processes."""
-    manager = ClosingRedisManager(settings.redis_url.get_secret_value(), channel="socketio")
-    return socketio.AsyncServer(
+    manager = EventManager(
+        settings.redis_url.get_secret_value(),
+        channel="socketio",
+        # Of what is published. A request waits for it, and no longer than this.
+        redis_options={"socket_connect_timeout": 1, "socket_timeout": 1},
+    )
+    return BoundedServer(
         async_mode="asgi",
         client_manager=manager,
         # The page is served from our own origin; other origins have no business here.
         cors_allowed_origins=[settings.public_url, *_loopback_origins(settings)],
-        max_http_buffer_size=1_000_000,
+        max_http_buffer_size=_LONGEST_MESSAGE,
     )
 
 
@@ -99,8 +96,11 @@ class Sockets:
             person, _ = await self._services.identity.authenticate(str(token or ""))
         except ServiceError as error:
             raise Refused("Connection rejected by server") from error
+        room = person_room(person.user_id)
+        if len(list(self._server.manager.get_participants("/", room))) >= _MOST_SOCKETS:
+            raise Refused("Too many connections are open. Close some of them.")
         await self._server.save_session(sid, {"user_id": str(person.user_id)})
-        await self._server.enter_room(sid, person_room(person.user_id))
+        await self._server.enter_room(sid, room)
         await self._server.enter_room(sid, session_room(person.session_id))
         self._sessions[sid] = person.session_id
 

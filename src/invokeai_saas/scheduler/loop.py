@@ -13,6 +13,8 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
+from invokeai_saas.catalog.installs.downloads import Downloads
+from invokeai_saas.catalog.missing import MissingModels
 from invokeai_saas.errors import Unavailable
 from invokeai_saas.gallery.upkeep import GalleryUpkeep
 from invokeai_saas.queue.claims import Claims
@@ -35,7 +37,9 @@ class Task:
 
 
 class Scheduler:
-    """Reaps silent workers' jobs, rings for waiting ones again, expires credits, keeps the gallery's files in order."""
+    """Reaps silent workers' jobs, rings for waiting ones again, expires credits, keeps the gallery's files in order,
+    downloads models.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -44,14 +48,18 @@ class Scheduler:
         self._redis = Redis.from_url(redis_url, socket_connect_timeout=5)
         self._bell = WorkerBell(self._redis)
         self._events = EventStream(redis_url)
-        self._gallery = GalleryUpkeep(
-            self._claims, open_object_store(settings), self._events, settings.orphan_seconds
-        )
+        objects = open_object_store(settings)
+        self._gallery = GalleryUpkeep(self._claims, objects, self._events, settings.orphan_seconds)
         self._stopping = threading.Event()
+        self._downloads = Downloads(settings, objects, self._events)
+        self._missing = MissingModels(settings, objects)
         self._tasks = [
             Task("reap", min(1.0, settings.lease_seconds / 4), self.reap),
             Task("ring", 5.0, self.ring_again),
             Task("expire_credits", 60.0, self.expire_credits),
+            Task("installs", 1.0, self._downloads.look),
+            Task("forget_downloads", 3600.0, self._downloads.tidy),
+            Task("missing_models", 3600.0, self._missing.begin),
             Task("forget_workers", 3600.0, self._claims.forget_workers),
             Task("reap_downloads", 15.0, self._gallery.reap_downloads),
             Task("drop_downloads", 60.0, self._gallery.drop_downloads),
@@ -69,6 +77,12 @@ class Scheduler:
                     self._run_task(task)
             soonest = min(task.due for task in self._tasks)
             self._stopping.wait(max(0.05, soonest - time.monotonic()))
+        self.close()
+
+    def close(self) -> None:
+        """Ends downloads, sends the events that wait and lets go of every connection."""
+        self._downloads.close()
+        self._missing.close()
         self._events.close()
         self._claims.close()
         self._redis.close()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from uuid import UUID
+from typing import Literal
+from uuid import UUID, uuid4
 
 
 def image_key(user_id: UUID | str, image_name: str) -> str:
@@ -19,3 +20,28 @@ def download_key(user_id: UUID | str, download_id: UUID) -> str:
 def thumbnail_key(user_id: UUID | str, image_name: str) -> str:
     """Key of a picture's thumbnail: WebP, under the same person's prefix."""
     return f"users/{user_id}/images/thumbnails/{PurePosixPath(image_name).stem}.webp"
+
+
+def kept_picture_key(user_id: UUID | str, kind: Literal["workflows", "style_presets"]) -> str:
+    """A new key for the picture of a workflow or a preset. Files never change: another picture has another key."""
+    return f"users/{user_id}/{kind}/{uuid4()}.webp"
+
+
+def default_workflow_key(name: str) -> str:
+    """Key of the thumbnail of a workflow that InvokeAI ships."""
+    return f"system/default_workflows/{name}"
+
+
+def default_preset_key(name: str) -> str:
+    """Key of the image of a style preset that InvokeAI ships."""
+    return f"system/style_presets/{name}"
+
+
+def model_prefix(owner: UUID | str | None, model_key: str) -> str:
+    """Where a model's files lie, and its path as records say it: shared ones have no owner."""
+    return f"models/users/{owner}/{model_key}" if owner else f"models/shared/{model_key}"
+
+
+def model_cover_key(owner: UUID | str | None, name: str) -> str:
+    """Key of a model's cover picture."""
+    return f"models/users/{owner}/covers/{name}.webp" if owner else f"models/shared/covers/{name}.webp"

@@ -7,13 +7,14 @@ picture has the same path for a while and caches hit. The signature covers key a
 from __future__ import annotations
 
 import hmac
+import re
 import time
 from base64 import urlsafe_b64encode
-from hashlib import sha256
 from urllib.parse import quote
 
 from invokeai_saas.errors import NotFound, SetupError
 
+_PLAIN = re.compile(r"[A-Za-z0-9/._-]*").fullmatch  # keys that a path takes as they are
 _SHORTEST_KEY = 32  # bytes: as long as the hash that it keys
 
 
@@ -40,9 +41,9 @@ class MediaSigner:
     def path(self, object_key: str) -> str:
         """The signed path of an object."""
         expires = (int(time.time()) // self._lifetime + 2) * self._lifetime
-        return (
-            f"/images/{quote(object_key)}?expires={expires}&signature={self._signature(object_key, expires)}"
-        )
+        # Asked for two hundred times a page, and ours are plain: the general way takes ten times as long.
+        quoted = object_key if _PLAIN(object_key) else quote(object_key)
+        return f"/images/{quoted}?expires={expires}&signature={self._signature(object_key, expires)}"
 
     def check(self, object_key: str, expires: int, signature: str) -> None:
         """Raises NotFound unless the signature fits and the time has not come: a bad path tells nothing."""
@@ -51,5 +52,5 @@ class MediaSigner:
             raise NotFound("This picture")
 
     def _signature(self, object_key: str, expires: int) -> str:
-        digest = hmac.new(self._key, f"{expires}:{object_key}".encode(), sha256).digest()
+        digest = hmac.digest(self._key, f"{expires}:{object_key}".encode(), "sha256")
         return urlsafe_b64encode(digest[:24]).decode()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from obstore.exceptions import GenericError, NotModifiedError, PreconditionError
+from obstore.exceptions import BaseError, NotModifiedError, PreconditionError
 from obstore.store import S3Store
 
 from invokeai_saas.errors import NotFound, Unavailable
 from invokeai_saas.settings import Settings
 
 _AWAY = "The file store cannot be reached right now. Please try again."
+# Away, or not letting us in: to whoever asks it is the same.
+_FAILURES = (BaseError, OSError)
 _CHUNK = 2**20  # bytes of a file that are read at a time
 # Bytes of a part of a file that is written piece by piece, and how many are on their way at once. S3 takes ten
 # thousand parts: 80 GB.
@@ -76,7 +78,7 @@ class ObjectStore:
             return StoredObject(bytes(await result.bytes_async()), result.meta["e_tag"])
         except FileNotFoundError as error:
             raise NotFound("This file") from error
-        except (GenericError, OSError) as error:
+        except _FAILURES as error:
             raise Unavailable(_AWAY) from error
 
     async def get_unless(self, key: str, etags: str) -> StoredObject | None:
@@ -88,7 +90,7 @@ class ObjectStore:
             return None
         except FileNotFoundError as error:
             raise NotFound("This file") from error
-        except (GenericError, OSError) as error:
+        except _FAILURES as error:
             raise Unavailable(_AWAY) from error
 
     async def piece(
@@ -118,7 +120,7 @@ class ObjectStore:
             raise ChangedMeanwhile from error
         except FileNotFoundError as error:
             raise NotFound("This file") from error
-        except (GenericError, OSError) as error:
+        except _FAILURES as error:
             raise Unavailable(_AWAY) from error
         return Piece(data, result.meta["size"], result.meta["e_tag"])
 
@@ -128,14 +130,14 @@ class ObjectStore:
             result = await self._store.get_async(key)
         except FileNotFoundError as error:
             raise NotFound("This file") from error
-        except (GenericError, OSError) as error:
+        except _FAILURES as error:
             raise Unavailable(_AWAY) from error
 
         async def chunks() -> AsyncIterator[bytes]:
             try:
                 async for chunk in result.stream(min_chunk_size=_CHUNK):
                     yield bytes(chunk)
-            except (GenericError, OSError) as error:
+            except _FAILURES as error:
                 raise Unavailable(_AWAY) from error
 
         return ObjectStream(result.meta["size"], chunks())
@@ -145,7 +147,7 @@ class ObjectStore:
             meta = await self._store.head_async(key)
         except FileNotFoundError as error:
             raise NotFound("This file") from error
-        except (GenericError, OSError) as error:
+        except _FAILURES as error:
             raise Unavailable(_AWAY) from error
         return ObjectHead(meta["size"], meta["e_tag"])
 
@@ -154,7 +156,7 @@ class ObjectStore:
             return bytes(self._store.get(key).bytes())
         except FileNotFoundError as error:
             raise NotFound("This file") from error
-        except (GenericError, OSError) as error:
+        except _FAILURES as error:
             raise Unavailable(_AWAY) from error
 
     def get_file_sync(self, key: str, path: Path) -> None:
@@ -166,13 +168,13 @@ class ObjectStore:
                     file.write(self._store.get_range(key, start=first, end=min(size, first + _PART)))
         except FileNotFoundError as error:
             raise NotFound("This file") from error
-        except (GenericError, OSError) as error:
+        except _FAILURES as error:
             raise Unavailable(_AWAY) from error
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:
         try:
             await self._store.put_async(key, data, attributes=_attributes(content_type))
-        except (GenericError, OSError) as error:
+        except _FAILURES as error:
             raise Unavailable(_AWAY) from error
 
     async def put_file(self, key: str, file: IO[bytes], content_type: str) -> None:
@@ -186,7 +188,7 @@ class ObjectStore:
                 chunk_size=_PART,
                 max_concurrency=_PARTS_AT_ONCE,
             )
-        except (GenericError, OSError) as error:
+        except _FAILURES as error:
             raise Unavailable(_AWAY) from error
 
     async def put_stream(self, key: str, chunks: AsyncIterator[bytes], content_type: str) -> int:
@@ -211,11 +213,12 @@ class ObjectStore:
                 chunk_size=_PART,
                 max_concurrency=_PARTS_AT_ONCE,
             )
-        except (GenericError, OSError) as error:
+        except _FAILURES as error:
             raise Unavailable(_AWAY) from error
         return size
 
     def put_file_sync(self, key: str, file: IO[bytes], content_type: str) -> None:
+        """Stores a file of any size, part by part: memory holds a few parts of it."""
         file.seek(0)
         try:
             self._store.put(
@@ -225,14 +228,33 @@ class ObjectStore:
                 chunk_size=_PART,
                 max_concurrency=_PARTS_AT_ONCE,
             )
-        except (GenericError, OSError) as error:
+        except _FAILURES as error:
             raise Unavailable(_AWAY) from error
 
     def put_sync(self, key: str, data: bytes, content_type: str) -> None:
         try:
             self._store.put(key, data, attributes=_attributes(content_type))
-        except (GenericError, OSError) as error:
+        except _FAILURES as error:
             raise Unavailable(_AWAY) from error
+
+    def chunks_sync(self, key: str) -> Iterator[bytes]:
+        """A file of any size, piece by piece."""
+        try:
+            for chunk in self._store.get(key).stream(min_chunk_size=2**20):
+                yield bytes(chunk)
+        except FileNotFoundError as error:
+            raise NotFound("This file") from error
+        except _FAILURES as error:
+            raise Unavailable(_AWAY) from error
+
+    def head_sync(self, key: str) -> ObjectHead:
+        try:
+            meta = self._store.head(key)
+        except FileNotFoundError as error:
+            raise NotFound("This file") from error
+        except _FAILURES as error:
+            raise Unavailable(_AWAY) from error
+        return ObjectHead(meta["size"], meta["e_tag"])
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Removes files; missing ones are no error."""
@@ -243,7 +265,7 @@ class ObjectStore:
             await self._store.delete_async(wanted)
         except FileNotFoundError:
             return
-        except (GenericError, OSError) as error:
+        except _FAILURES as error:
             raise Unavailable(_AWAY) from error
 
     def delete_sync(self, keys: Iterable[str]) -> None:
@@ -254,7 +276,7 @@ class ObjectStore:
             self._store.delete(wanted)
         except FileNotFoundError:
             return
-        except (GenericError, OSError) as error:
+        except _FAILURES as error:
             raise Unavailable(_AWAY) from error
 
     def list_sync(self, prefix: str, after: str | None, limit: int) -> list[ListedObject]:
@@ -267,7 +289,7 @@ class ObjectStore:
         try:
             listing = self._store.list(prefix, offset=after, chunk_size=limit)
             found = next(iter(listing), [])
-        except (GenericError, OSError) as error:
+        except _FAILURES as error:
             raise Unavailable(_AWAY) from error
         return [ListedObject(entry["path"], entry["last_modified"]) for entry in found]
 

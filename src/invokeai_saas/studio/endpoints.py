@@ -8,16 +8,20 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from invokeai_saas.errors import PayloadTooLarge
+from invokeai_saas.errors import InvalidInput, NotFound, PayloadTooLarge
 from invokeai_saas.identity.access import Reader, Shared, Writer, caller
-from invokeai_saas.studio import prompts, service
+from invokeai_saas.studio import prompts, service, textmodels
 from invokeai_saas.studio.schemas import (
     AppVersion,
     DynamicPrompts,
     DynamicPromptsRequest,
+    ExpandedPrompt,
+    ExpandPromptRequest,
     Fonts,
     GenerationDevice,
+    ImageToPromptRequest,
     InvocationCacheStatus,
+    PromptOfImage,
     StateKey,
 )
 
@@ -28,16 +32,35 @@ state_router = APIRouter(prefix="/client_state/{queue_id}", tags=["client_state"
 
 
 async def _state(request: Request) -> bytes:
-    """The raw body, read no further than a value may be long, and before a transaction is open."""
+    """The value, read no further than it may be long, and before a transaction is open.
+
+    InvokeAI's page sends it as plain text, its API's clients as a JSON string.
+    """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > service.MAX_VALUE_BYTES:
             raise PayloadTooLarge(f"A value may have at most {service.MAX_VALUE_BYTES} bytes.")
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json":
+        return _json_string(bytes(body))
     return bytes(body)
 
 
+def _json_string(body: bytes) -> bytes:
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(("value",), "The value must be a JSON string.") from error
+    if not isinstance(value, str):
+        raise InvalidInput(("value",), "The value must be a JSON string.")
+    return value.encode()
+
+
 StateValue = Annotated[bytes, Depends(_state)]
+# The body is read by hand, so it is described by hand.
+_STATE_BODY = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "string"}}}}
+}
 
 
 @public.get("/app/version", tags=["app"])
@@ -49,7 +72,7 @@ async def version(shared: Shared) -> AppVersion:
 @router.get("/app/app_deps", tags=["app"])
 async def dependencies(shared: Shared) -> dict[str, str | None]:
     """What the page's About dialog lists. Of our server it names only what it speaks for."""
-    return {"invokeai": shared.nodes.invokeai_version}
+    return {"InvokeAI": shared.nodes.invokeai_version}
 
 
 @router.get("/app/patchmatch_status", tags=["app"])
@@ -87,14 +110,30 @@ async def fonts() -> Fonts:
     return Fonts()
 
 
+@router.get("/utilities/fonts/{font_path:path}", tags=["utilities"], response_class=Response)
+async def font(font_path: str) -> Response:
+    """A font of the server's. As the list says, there is none."""
+    raise NotFound("This font")
+
+
+@router.post("/utilities/expand-prompt", tags=["utilities"], response_model=ExpandedPrompt)
+async def expand_prompt(body: ExpandPromptRequest, session: Reader, shared: Shared) -> None:
+    await textmodels.expand_prompt(session, shared.publisher, body)
+
+
+@router.post("/utilities/image-to-prompt", tags=["utilities"], response_model=PromptOfImage)
+async def image_to_prompt(body: ImageToPromptRequest, session: Reader, shared: Shared) -> None:
+    await textmodels.image_to_prompt(session, shared.publisher, body)
+
+
 @state_router.get("/get_by_key", response_model=str | None)
 async def get_state(key: StateKey, session: Reader) -> Response:
     return _text(await service.get_state(session, key))
 
 
-@state_router.post("/set_by_key", response_model=str)
+@state_router.post("/set_by_key", response_model=str, openapi_extra=_STATE_BODY)
 async def set_state(key: StateKey, value: StateValue, session: Writer) -> Response:
-    """Remembers the raw body under a key. The page sends text whatever the content type says."""
+    """Remembers a value under a key."""
     return _text(await service.set_state(session, key, value))
 
 

@@ -16,18 +16,12 @@ from invokeai_saas.identity.access import Shared, caller
 
 router = APIRouter()
 
-_MODELS = "What models there are is decided by our staff. Ask them for the one you miss."
+_MODELS = "The servers that hold and load models are our staff's."
 _SERVER = "How the servers are set up is decided by our staff."
 _NODES = "Only our own nodes run on shared workers: packs of custom nodes can't be installed."
 _UPLOADS = (
     "Pictures are uploaded to /api/v1/images/upload: this operation is not implemented in InvokeAI either."
 )
-_WORKFLOWS = "Saving workflows is not available yet. A workflow can be kept as a file from the editor's menu."
-_PRESETS = "Style presets are not available yet."
-_PROMPTS = "System prompts are not available yet."
-_TEXT_MODELS = "Language models that write prompts are not available yet."
-_RECALL = "Sending settings to an open page is not available yet."
-_FONTS = "Fonts of the server are not available yet."
 
 
 @dataclass(frozen=True)
@@ -87,27 +81,11 @@ REFUSALS = [
     *_table(
         True,
         """
-        v2/models/convert/{key} PUT
         v2/models/empty_model_cache POST
         v2/models/hf_login GET POST DELETE
-        v2/models/hugging_face GET
-        v2/models/i/bulk_delete POST
-        v2/models/i/bulk_reidentify POST
-        v2/models/i/{key} PATCH DELETE
-        v2/models/i/{key}/image PATCH DELETE
-        v2/models/i/{key}/reidentify POST
-        v2/models/install GET POST DELETE
-        v2/models/install/huggingface GET
-        v2/models/install/{id} GET DELETE
-        v2/models/install/{id}/pause POST
-        v2/models/install/{id}/restart_failed POST
-        v2/models/install/{id}/restart_file POST
-        v2/models/install/{id}/resume POST
         v2/models/scan_folder GET
-        v2/models/starter_models GET
         v2/models/stats GET
         v2/models/sync/orphaned GET DELETE
-        v1/model_relationships/ POST DELETE
         """,
         _MODELS,
     ),
@@ -118,46 +96,6 @@ REFUSALS = [
         """,
         _UPLOADS,
     ),
-    *_table(
-        False,
-        """
-        v1/workflows/ POST
-        v1/workflows/i/{workflow_id} GET PATCH DELETE
-        v1/workflows/i/{workflow_id}/is_public PATCH
-        v1/workflows/i/{workflow_id}/opened_at PUT
-        v1/workflows/i/{workflow_id}/thumbnail GET PUT DELETE
-        """,
-        _WORKFLOWS,
-    ),
-    *_table(
-        False,
-        """
-        v1/style_presets/ POST
-        v1/style_presets/export GET
-        v1/style_presets/import POST
-        v1/style_presets/i/{style_preset_id} GET PATCH DELETE
-        v1/style_presets/i/{style_preset_id}/image GET
-        """,
-        _PRESETS,
-    ),
-    *_table(
-        False,
-        """
-        v1/system_prompts/ POST
-        v1/system_prompts/i/{system_prompt_id} GET PATCH DELETE
-        """,
-        _PROMPTS,
-    ),
-    *_table(
-        False,
-        """
-        v1/utilities/expand-prompt POST
-        v1/utilities/image-to-prompt POST
-        """,
-        _TEXT_MODELS,
-    ),
-    *_table(False, "v1/utilities/fonts/{font_path} GET", _FONTS),
-    *_table(False, "v1/recall/{queue_id} GET POST", _RECALL),
 ]
 _PATTERNS = [(refusal.pattern, refusal) for refusal in REFUSALS]
 

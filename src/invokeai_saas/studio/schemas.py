@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-WorkflowCategory = Literal["user", "default"]
 # PostgreSQL's text has no NUL.
 StateKey = Annotated[str, Query(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
 
@@ -49,9 +48,28 @@ class Fonts(BaseModel):
     fonts: list[dict[str, Any]] = []
 
 
-class WorkflowPage(BaseModel):
-    page: int
-    pages: int = 0
-    per_page: int
-    total: int = 0
-    items: list[dict[str, Any]] = []
+class ExpandPromptRequest(BaseModel):
+    prompt: Annotated[str, Field(max_length=20_000)]
+    model_key: Annotated[str, Field(max_length=256)]
+    max_tokens: int = Field(default=300, ge=1, le=2048)
+    system_prompt: Annotated[str, Field(max_length=20_000)] | None = None
+    seed: int | None = Field(default=None, ge=0, lt=2**32)
+    task_id: Annotated[str, Field(max_length=256)] | None = None
+
+
+class ImageToPromptRequest(BaseModel):
+    image_name: Annotated[str, Field(max_length=255)]
+    model_key: Annotated[str, Field(max_length=256)]
+    instruction: Annotated[str, Field(max_length=20_000)] = "Describe this picture in detail, as a prompt."
+    task_id: Annotated[str, Field(max_length=256)] | None = None
+
+
+class ExpandedPrompt(BaseModel):
+    expanded_prompt: str
+    seed: int
+    error: str | None = None
+
+
+class PromptOfImage(BaseModel):
+    prompt: str
+    error: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,27 @@ async def set_state(session: WriteSession, key: str, body: bytes) -> str:
     if "\0" in value:
         raise InvalidInput(("value",), "The value must not contain NUL characters.")
     if not await repository.set_state(session, key, value, MAX_KEYS, MAX_STORED_BYTES):
-        raise Conflict(
-            f"At most {MAX_KEYS} keys and {MAX_STORED_BYTES // MEBIBYTE} MiB can be kept. Delete some canvas"
-            " snapshots first.",
-            code="client_state_full",
-        )
+        raise _full()
     return value
+
+
+def _full() -> Conflict:
+    return Conflict(
+        f"At most {MAX_KEYS} keys and {MAX_STORED_BYTES // MEBIBYTE} MiB can be kept. Delete some canvas"
+        " snapshots first.",
+        code="client_state_full",
+    )
+
+
+async def set_states(session: WriteSession, values: Mapping[str, str]) -> None:
+    """Remembers several short values of ours, all or none. Raises Conflict like `set_state`."""
+    if values and not await repository.set_states(session, values, MAX_KEYS, MAX_STORED_BYTES):
+        raise _full()
+
+
+async def get_states(session: ReadSession, keys: Sequence[str]) -> dict[str, str]:
+    """The remembered ones among these keys, with their values."""
+    return await repository.get_states(session, keys)
 
 
 async def state_keys(session: ReadSession, prefix: str) -> list[str]:

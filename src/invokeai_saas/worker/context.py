@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from PIL import Image
 
 from invokeai_saas.errors import NotFound, Unavailable
 from invokeai_saas.queue.claims import Claim, Claims
+from invokeai_saas.queue.jsonwalk import walk
 from invokeai_saas.storage.encoding import encode_png, encode_thumbnail
 from invokeai_saas.storage.keys import image_key, thumbnail_key
 from invokeai_saas.storage.media import MediaSigner
@@ -22,22 +24,25 @@ from invokeai_saas.storage.objects import ObjectStore
 from invokeai_saas.worker import repository
 from invokeai_saas.worker.contract import ModelRecord, StoredImage, local_model_path
 from invokeai_saas.worker.events import EventStream
+from invokeai_saas.worker.modelfiles import ModelFiles
 from invokeai_saas.worker.videos import JobVideos
 
 _RECORD_FIELDS = (
     "image_name", "width", "height", "image_origin", "image_category", "is_intermediate", "node_id", "session_id",
     "starred", "has_workflow", "created_at", "updated_at",
 )  # fmt: skip
+_IDENTIFIER = {"key", "hash", "name", "base", "type"}  # what a graph names a model by
 _AWAY = "The database cannot be reached right now."
 
 
 class PersonModels:
     """The models that the job's person may use, as the database shows them in their tenant context."""
 
-    def __init__(self, claims: Claims, claim: Claim, model_dir: Path) -> None:
+    def __init__(self, claims: Claims, claim: Claim, model_dir: Path, model_files: ModelFiles) -> None:
         self._claims = claims
         self._claim = claim
         self._model_dir = model_dir
+        self._model_files = model_files
 
     def _records(self, **wanted: str | None) -> list[ModelRecord]:
         try:
@@ -65,7 +70,24 @@ class PersonModels:
         return self._records(name=name, base=base, type=type, format=format)
 
     def local_path(self, record: ModelRecord) -> Path:
+        try:
+            with self._claims.tenant(self._claim.user_id) as connection:
+                files = repository.model_files(connection, str(record["key"]))
+        except psycopg.OperationalError as error:
+            raise Unavailable(_AWAY) from error
+        if files:
+            return self._model_files.fetch(files)
         return local_model_path(self._model_dir, str(record["path"]))
+
+    def fetch_named(self, graph: dict[str, Any]) -> None:
+        """Brings the models that a graph names to this disk. Those that are not there are the engine's to miss."""
+        named = {
+            part["key"] for part, _ in walk(graph) if isinstance(part, dict) and part.keys() >= _IDENTIFIER
+        }
+        for key in sorted(key for key in named if isinstance(key, str)):
+            for record in self._records(key=key):
+                with suppress(NotFound):
+                    self.local_path(record)
 
 
 class DatabaseJobContext:
@@ -85,6 +107,7 @@ class DatabaseJobContext:
         events: EventStream,
         pool: ThreadPoolExecutor,
         model_dir: Path,
+        model_files: ModelFiles,
     ) -> None:
         self._claim = claim
         self._claims = claims
@@ -92,7 +115,7 @@ class DatabaseJobContext:
         self._media = media
         self._events = events
         self._pool = pool
-        self._models = PersonModels(claims, claim, model_dir)
+        self._models = PersonModels(claims, claim, model_dir, model_files)
         self._videos = JobVideos(claim, claims, objects, media, pool)
         self._uploads: list[Future[dict[str, Any]]] = []
         self._held: list[tuple[str, dict[str, Any]]] = []

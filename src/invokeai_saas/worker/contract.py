@@ -280,6 +280,18 @@ class Engine(Protocol):
         """Keys of the models in memory now."""
         ...
 
+    def identify(self, path: Path, logical_path: str, said: dict[str, Any]) -> ModelRecord:
+        """What a model is. Called between jobs.
+
+        Parameters:
+            path: its file or folder on this worker.
+            logical_path: what the record says instead.
+            said: fields of the record that the person decides.
+
+        Raises InvalidInput for what the engine cannot load.
+        """
+        ...
+
 
 def image_name_for(
     name_key: bytes, node_id: str, iteration: Sequence[int], index: int, suffix: str = ".png"

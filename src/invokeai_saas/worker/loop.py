@@ -22,6 +22,7 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
+from invokeai_saas.catalog.installs.identify import Identifier
 from invokeai_saas.errors import ServiceError, Unavailable
 from invokeai_saas.queue.batches import apply_values
 from invokeai_saas.queue.claims import Claim, Claims
@@ -33,6 +34,7 @@ from invokeai_saas.worker.context import DatabaseJobContext
 from invokeai_saas.worker.contract import ClaimedJob, Engine, Outcome
 from invokeai_saas.worker.events import EventStream
 from invokeai_saas.worker.lease import Lease, StopReason
+from invokeai_saas.worker.modelfiles import ModelFiles
 from invokeai_saas.worker.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
@@ -41,6 +43,7 @@ _Result = TypeVar("_Result")
 _POLL_SECONDS = 2.0  # a backstop: rings may be lost
 _AFFINITY_CREDITS = 30.0
 _BACK_OFF_SECONDS = 2.0  # after a backing service was found away
+_INSTALL_PATIENCE_SECONDS = 20.0
 _UPLOADS = 2  # threads; a picture's encoding takes a core for some tens of milliseconds
 
 
@@ -70,6 +73,11 @@ class Worker:
         self._events = EventStream(redis_url)
         self._objects = open_object_store(settings)
         self._media = MediaSigner(settings.media_signing_key.get_secret_value(), settings.media_url_seconds)
+        self._model_files = ModelFiles(
+            settings.data_dir / "worker" / "models", self._objects, settings.model_cache_bytes
+        )
+        self._installs = Identifier(settings, engine, self._objects, self._events, self._model_files)
+        self._look_at_installs = 0.0  # moment of the monotonic clock
         self._pool = ThreadPoolExecutor(_UPLOADS, thread_name_prefix="upload")
         self._draining = threading.Event()
         self._lease: Lease | None = None
@@ -99,7 +107,12 @@ class Worker:
         log.info("worker_ready", worker=self.name, engine=self._engine.name, tiers=self._tiers)
         while not self._draining.is_set():
             try:
-                if not self.work_once():
+                worked = self.work_once()
+                # An install waits for a moment without a job, but not for ever.
+                if not worked or time.monotonic() > self._look_at_installs:
+                    self._look_at_installs = time.monotonic() + _INSTALL_PATIENCE_SECONDS
+                    worked = self._installs.work_once() or worked
+                if not worked:
                     self._wait()
             except (psycopg.OperationalError, RedisError, Unavailable) as error:
                 log.warning("backing_service_away", error=repr(error))
@@ -144,6 +157,7 @@ class Worker:
             self._events,
             self._pool,
             self._settings.model_dir,
+            self._model_files,
         )
         self._lease = lease = Lease(
             self._claims.sibling(), claim.attempt_id, claim.item_id, self._settings, self._watchdog
@@ -153,6 +167,7 @@ class Worker:
         try:
             self._announce(claim)
             with lease:
+                context.models().fetch_named(claim.graph)  # before the meter runs
                 outcome, seconds = self._run_engine(claim, context, lease)
                 self._settle(claim, context, lease, outcome, seconds)
         except Unavailable as error:
@@ -168,6 +183,7 @@ class Worker:
         finally:
             self._lease = None
             context.close()
+            self._model_files.release()
             structlog.contextvars.unbind_contextvars("job", "attempt", "tenant")
 
     def _run_engine(self, claim: Claim, context: DatabaseJobContext, lease: Lease) -> tuple[Outcome, float]:
@@ -275,6 +291,7 @@ class Worker:
         self._listener.join(timeout=5)
         self._pool.shutdown(wait=True)
         self._events.close()
+        self._installs.close()
         self._claims.close()
         self._redis.close()
         self._watchdog.close()

@@ -36,3 +36,9 @@ def image_row(connection: Connection[DictRow], name: str, kind: str = "image") -
         " duration_seconds, fps, file_size_bytes FROM images WHERE image_name = %s AND kind = %s",
         [name, kind],
     ).fetchone()
+
+
+def model_files(connection: Connection[DictRow], key: str) -> list[dict[str, Any]]:
+    """Which files of a model the object store holds; none for one that lies in MODEL_DIR."""
+    row = connection.execute("SELECT files FROM models WHERE key = %s", [key]).fetchone()
+    return list(row["files"]) if row else []

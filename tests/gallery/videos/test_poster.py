@@ -78,12 +78,13 @@ async def test_decoders_that_go_wrong(
 ) -> None:
     monkeypatch.setattr(poster, "decoder", lambda: _program(tmp_path, body))
     monkeypatch.setattr(poster, "_CPU_SECONDS", 1)
-    monkeypatch.setattr(poster, "_SECONDS", 5.0)
+    monkeypatch.setattr(poster, "_MEMORY", 256 * 2**20)
+    monkeypatch.setattr(poster, "_SECONDS", 3.0 if problem is Unavailable else 60.0)  # machines may be busy
     before = set(psutil.Process().children(recursive=True))
     started = time.perf_counter()
     with pytest.raises(problem):
         await _poster(film())
-    assert time.perf_counter() - started < 10
+    assert time.perf_counter() - started < 30
     await asyncio.sleep(0.1)
     assert set(psutil.Process().children(recursive=True)) <= before
 

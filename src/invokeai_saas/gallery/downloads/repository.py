@@ -10,8 +10,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, insert, select, text, update
 
 from invokeai_saas.db.session import ReadSession, WriteSession
-from invokeai_saas.gallery.repository import Session, Uncategorised, Wanted, among
+from invokeai_saas.gallery.repository import Session, among
 from invokeai_saas.gallery.tables import BulkDownload, Image
+from invokeai_saas.gallery.wanted import Uncategorised, Wanted
 
 
 class Packed(NamedTuple):

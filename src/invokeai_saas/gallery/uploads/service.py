@@ -66,10 +66,10 @@ async def upload(
     )  # fmt: skip
     async with shared.decodes.turn(user_id):
         prepared = await asyncio.to_thread(pictures.prepare, file, request)
-        try:
-            return await _keep(shared, user_id, asked, prepared)
-        finally:
-            prepared.png.close()
+    try:
+        return await _keep(shared, user_id, asked, prepared)
+    finally:
+        prepared.png.close()
 
 
 async def _keep(shared: Services, user_id: UUID, asked: UploadParameters, prepared: Prepared) -> Row:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from invokeai_saas.gallery import service as gallery
-from invokeai_saas.gallery.answers import as_json, json_bytes
+from invokeai_saas.gallery.answers import as_json, names_answer, page_answer
 from invokeai_saas.gallery.schemas import MAX_PAGE, Category, Origin, Page, Selection, WorkflowAndGraph
 from invokeai_saas.gallery.videos import service, uploads
 from invokeai_saas.gallery.videos.schemas import (
@@ -64,17 +64,19 @@ class PagedVideos(VideoSelection):
 
 
 @router.get("/", response_model=Page[VideoDTO])
-async def list_videos(asked: Annotated[PagedVideos, Query()], session: Reader, shared: Shared) -> Response:
-    wanted = await gallery.resolve(session, asked, asked.video_origin, "video")
-    total, rows = await gallery.page(session, wanted, asked.offset, asked.limit)
-    items = [service.dto_fields(row, shared.media) for row in rows]
-    return as_json({"limit": asked.limit, "offset": asked.offset, "total": total, "items": items})
+async def list_videos(
+    asked: Annotated[PagedVideos, Query()], request: Request, person: Caller, shared: Shared
+) -> Response:
+    wanted = gallery.wanted(asked, asked.video_origin, kind="video")
+    return await page_answer(request, shared, person, asked, wanted, service.dto_fields)
 
 
 @router.get("/names", response_model=VideoNames)
-async def video_names(asked: Annotated[VideoSelection, Query()], session: Reader) -> Response:
-    wanted = await gallery.resolve(session, asked, asked.video_origin, "video")
-    return json_bytes(await gallery.names_json(session, wanted, "video_names"))
+async def video_names(
+    asked: Annotated[VideoSelection, Query()], request: Request, person: Caller, shared: Shared
+) -> Response:
+    wanted = gallery.wanted(asked, asked.video_origin, kind="video")
+    return await names_answer(request, shared, person, wanted, "video_names")
 
 
 @router.post(

@@ -9,7 +9,6 @@ from invokeai_saas.db.session import WriteSession
 from invokeai_saas.errors import InvalidInput
 from invokeai_saas.gallery import boards_repository, repository
 from invokeai_saas.gallery import service as gallery
-from invokeai_saas.gallery.repository import Wanted
 from invokeai_saas.gallery.service import Row
 from invokeai_saas.gallery.videos.schemas import (
     AddedVideos,
@@ -20,6 +19,7 @@ from invokeai_saas.gallery.videos.schemas import (
     VideoChanges,
     VideoUrls,
 )
+from invokeai_saas.gallery.wanted import Wanted
 from invokeai_saas.storage.media import MediaSigner
 from invokeai_saas.storage.objects import ObjectStore
 

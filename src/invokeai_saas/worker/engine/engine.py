@@ -7,6 +7,7 @@ import logging
 import threading
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pyparsing
 import torch
@@ -15,9 +16,10 @@ from invokeai.app.services.session_queue.session_queue_common import SessionQueu
 from invokeai.app.services.shared.graph import Graph, GraphExecutionState
 from invokeai.backend.util.devices import TorchDevice
 
-from invokeai_saas.worker.contract import ClaimedJob, JobContext, Outcome
+from invokeai_saas.worker.contract import ClaimedJob, JobContext, ModelRecord, Outcome
 from invokeai_saas.worker.engine.guard import Guard, install_bounds
 from invokeai_saas.worker.engine.policy import refusals
+from invokeai_saas.worker.engine.probe import probe_model
 from invokeai_saas.worker.engine.redaction import readable_message, readable_traceback
 from invokeai_saas.worker.engine.running import Desk, Run
 from invokeai_saas.worker.engine.services import build_services
@@ -56,6 +58,10 @@ class InvokeAIEngine:
     def loaded_models(self) -> list[str]:
         """Keys of the models whose weights are in memory."""
         return sorted(self._services.model_manager.load.ram_cache.cached_model_keys())
+
+    def identify(self, path: Path, logical_path: str, said: dict[str, Any]) -> ModelRecord:
+        """What InvokeAI's model manager makes of a model. Raises InvalidInput."""
+        return probe_model(path, logical_path, said)
 
     def run(self, job: ClaimedJob, context: JobContext, cancel: threading.Event) -> Outcome:
         """Run a job to its end, or to the next step or node after `cancel` is set.

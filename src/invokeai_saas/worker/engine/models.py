@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from invokeai.app.services.config import InvokeAIAppConfig
 from invokeai.app.services.model_load.model_load_default import ModelLoadService
@@ -107,7 +108,7 @@ class Loader(ModelLoadService):  # type: ignore[misc]
 
     def __init__(self, config: InvokeAIAppConfig, cache: ModelCache) -> None:
         super().__init__(app_config=config, ram_cache=cache, registry=ModelLoaderRegistry)
-        self._loaded_hashes: dict[str, str] = {}
+        self._loaded: dict[str, tuple[Any, ...]] = {}
 
     @override
     def load_model(
@@ -135,10 +136,13 @@ class Loader(ModelLoadService):  # type: ignore[misc]
         return private
 
     def _forget_if_replaced(self, config: AnyModelConfig) -> None:
-        """Weights are cached by key; a record whose files were replaced keeps its key but not its hash."""
-        if self._loaded_hashes.setdefault(config.key, config.hash) != config.hash:
+        """Weights are cached by key. A record keeps its key when its files are replaced, and when its person changes
+        how they are to be loaded."""
+        settings = getattr(config, "default_settings", None)
+        state = (config.hash, getattr(config, "cpu_only", None), getattr(settings, "fp8_storage", None))
+        if self._loaded.setdefault(config.key, state) != state:
             self.ram_cache.drop_model(config.key)
-            self._loaded_hashes[config.key] = config.hash
+            self._loaded[config.key] = state
 
 
 def build_model_manager(desk: Desk, config: InvokeAIAppConfig) -> ModelManagerService:

@@ -62,12 +62,15 @@ class RefusedModel:
     reason: str
 
 
-def probe_model(path: Path, logical_path: str | None = None) -> ModelRecord:
+def probe_model(
+    path: Path, logical_path: str | None = None, said: Mapping[str, Any] | None = None
+) -> ModelRecord:
     """What InvokeAI's model manager makes of a model.
 
     Parameters:
         path: a model's file or folder.
         logical_path: its path below `models/shared`; made of its name if not given.
+        said: fields of the record that a person decides. A `model.json` is not read then: it would be a stranger's.
 
     Returns InvokeAI's config as JSON with the logical path in the place of the real one and, if there is a
     `model.json` beside or inside the model, with its name, description, default settings and trigger
@@ -77,7 +80,7 @@ def probe_model(path: Path, logical_path: str | None = None) -> ModelRecord:
     Raises InvalidInput if it is no model that the engine can load, or if `model.json` is wrong.
     """
     logical_path = logical_path or str(SHARED_MODELS / path.name)
-    sidecar = _sidecar_of(path)
+    chosen = said if said is not None else _said_beside(path)
     try:
         result = ModelConfigFactory.from_model_on_disk(path, allow_unknown=False)
     except ValueError as error:
@@ -88,13 +91,12 @@ def probe_model(path: Path, logical_path: str | None = None) -> ModelRecord:
     record: ModelRecord = _with_logical_paths(result.config.model_dump(mode="json"), str(path), logical_path)
     record["key"] = str(uuid.uuid5(_KEYS, f"{logical_path}:{record['hash']}"))
     record["name"] = path.stem if path.is_file() else path.name
-    record |= {name: sidecar[name] for name in _SIDECAR_FIELDS if sidecar.get(name)}
+    record |= chosen
     try:
         config: AnyModelConfig = ModelConfigFactory.from_dict(record)
     except ValidationError as error:
-        raise InvalidInput(
-            (SIDECAR,), f"{SIDECAR} of {record['name']}: {error.errors()[0]['msg']}"
-        ) from error
+        place = SIDECAR if said is None else "What was said"
+        raise InvalidInput((SIDECAR,), f"{place} of {record['name']}: {error.errors()[0]['msg']}") from error
     return dict(config.model_dump(mode="json"))
 
 
@@ -147,6 +149,11 @@ def _lone_pickle(folder: Path) -> Path | None:
         if entry.suffix.lower() in _PICKLES and not any(entry.parent.glob("*.safetensors")):
             return entry
     return None
+
+
+def _said_beside(path: Path) -> Mapping[str, Any]:
+    sidecar = _sidecar_of(path)
+    return {name: sidecar[name] for name in _SIDECAR_FIELDS if sidecar.get(name)}
 
 
 def _sidecar_of(path: Path) -> Mapping[str, Any]:

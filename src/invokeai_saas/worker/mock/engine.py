@@ -94,6 +94,7 @@ class _Run:
         self._studio = Studio(context.load_image)
         self._saved: Counter[tuple[str, Path]] = Counter()
         self._prepared: dict[str, str] = {}  # each run of a node has an id of its own
+        self._paths: dict[str, Path] = {}
         self._results: dict[str, dict[str, Any]] = {}
         self._errors: dict[str, str] = {}
         self._at: tuple[dict[str, Any], str] | None = None  # the node in hand
@@ -129,6 +130,7 @@ class _Run:
         began = time.perf_counter()
         prepared = str(uuid.uuid4())
         self._prepared[prepared] = fields["id"]
+        self._paths[prepared] = path
         self._at = fields, prepared
         self._emit("invocation_started")
         if reason := problem(fields["type"], fields):
@@ -232,6 +234,12 @@ class _Run:
                 "executed_history": [self._prepared[prepared] for prepared in self._results],
                 "results": self._results,
                 "errors": self._errors,
+                "workflow_call_stack": [],
+                "workflow_call_history": [],
+                "max_workflow_call_depth": 4,
+                "prepared_iteration_paths": self._paths,
+                "ready_order": [],
+                "indegree": {},
                 "prepared_source_mapping": self._prepared,
                 "source_prepared_mapping": runs,
             }

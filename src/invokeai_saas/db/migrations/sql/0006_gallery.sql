@@ -9,6 +9,7 @@ ALTER TABLE images
     ADD COLUMN duration_seconds DOUBLE PRECISION,
     ADD COLUMN fps DOUBLE PRECISION,
     ADD COLUMN board_id UUID,
+    ADD CONSTRAINT ck_images_name CHECK (image_name ~ '^[A-Za-z0-9._-]+$'),  -- lists of names are written unescaped
     ADD CONSTRAINT ck_images_kind CHECK (kind IN ('image', 'video')),
     ADD CONSTRAINT ck_images_duration CHECK ((kind = 'video') = (duration_seconds IS NOT NULL));
 
@@ -36,8 +37,11 @@ SELECT u.id, 1, coalesce(sum(i.file_size_bytes), 0) FROM users u LEFT JOIN image
 DROP INDEX ix_images_gallery;
 CREATE INDEX ix_images_gallery ON images (user_id, starred DESC, created_at DESC, image_name DESC)
     INCLUDE (image_category, kind) WHERE NOT is_intermediate;
+-- Two, because `board_id IS NULL` would not count as equality when the planner looks for the order.
+CREATE INDEX ix_images_uncategorised ON images (user_id, starred DESC, created_at DESC, image_name DESC)
+    INCLUDE (image_category, kind) WHERE NOT is_intermediate AND board_id IS NULL;
 CREATE INDEX ix_images_board ON images (user_id, board_id, starred DESC, created_at DESC, image_name DESC)
-    INCLUDE (image_category, kind) WHERE NOT is_intermediate;
+    INCLUDE (image_category, kind) WHERE NOT is_intermediate AND board_id IS NOT NULL;
 
 CREATE FUNCTION gallery_mirror_board() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$

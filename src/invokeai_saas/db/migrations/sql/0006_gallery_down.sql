@@ -25,9 +25,10 @@ DROP TRIGGER mirror_board_delete ON board_images;
 DROP FUNCTION gallery_changed(), gallery_mirror_board(), _gallery_bump(uuid[], bigint[]);
 DROP TABLE gallery_state;
 DROP INDEX ix_images_board;
+DROP INDEX ix_images_uncategorised;
 DROP INDEX ix_images_gallery;
 DELETE FROM images WHERE kind = 'video';
 ALTER TABLE boards DROP COLUMN cover_video_name;
-ALTER TABLE images DROP COLUMN kind, DROP COLUMN duration_seconds, DROP COLUMN fps, DROP COLUMN board_id;
+ALTER TABLE images DROP CONSTRAINT ck_images_name, DROP COLUMN kind, DROP COLUMN duration_seconds, DROP COLUMN fps, DROP COLUMN board_id;
 CREATE INDEX ix_images_gallery ON images (user_id, starred DESC, created_at DESC, image_name DESC)
     INCLUDE (image_category) WHERE NOT is_intermediate;

@@ -1,0 +1,152 @@
+"""Installs as those see them who do the work: the scheduler downloads, a worker identifies. Synchronous, as they are.
+
+Everything here is a definer function of the database, called in the role of a worker.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, LiteralString
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb
+
+from invokeai_saas.storage.keys import model_prefix
+
+Stage = Literal["download", "identify"]
+Beat = Literal["ok", "paused", "cancelled", "lost"]
+TRIES = 3  # claims of one stage whose process died before it is given up
+
+
+@dataclass(frozen=True)
+class InstallJob:
+    """An install in hand, under a lease.
+
+    Parameters:
+        shared: for everybody, by one of our staff.
+        kind: "install", or "identify" for a new look at what is installed.
+        given_up: it was claimed too often; what is left is to clean up behind it.
+        room: bytes that the person may store beside what they have; None for no limit, negative when their plan
+            has no models of one's own any more.
+    """
+
+    id: int
+    user_id: UUID
+    shared: bool
+    kind: str
+    source: dict[str, Any]
+    access_token: str | None
+    config_in: dict[str, Any]
+    model_key: str
+    parts: list[dict[str, Any]]
+    claim: UUID
+    given_up: bool
+    room: int | None
+
+    @property
+    def prefix(self) -> str:
+        """Where its files lie in the object store; its path in records."""
+        return model_prefix(None if self.shared else self.user_id, self.model_key)
+
+    def event(self, **more: Any) -> dict[str, Any]:
+        """What every event of an install says."""
+        return {"id": self.id, "source": self.source, **more}
+
+
+class InstallClaims:
+    """A connection of the worker role, opened again when it breaks. Safe to use from any thread."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: psycopg.Connection[DictRow] | None = None
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def sibling(self) -> InstallClaims:
+        """Another connection of the same role."""
+        return InstallClaims(self._url)
+
+    def _rows(self, query: LiteralString, values: Sequence[object]) -> list[DictRow]:
+        with self._lock:
+            if self._connection is None or self._connection.closed:
+                self._connection = psycopg.connect(
+                    self._url,
+                    autocommit=True,
+                    row_factory=dict_row,
+                    connect_timeout=5,
+                    application_name="installs",
+                    options="-c statement_timeout=20s",
+                )
+            return self._connection.execute(query, values).fetchall()
+
+    def _value(self, query: LiteralString, values: Sequence[object]) -> Any:
+        rows = self._rows(query, values)
+        return next(iter(rows[0].values())) if rows else None
+
+    def claim(self, stage: Stage, lease: float) -> InstallJob | None:
+        """The next install of a stage, or None. Parameters: lease: seconds."""
+        rows = self._rows("SELECT * FROM install_claim(%s, %s, %s)", [stage, lease, TRIES])
+        if not rows:
+            return None
+        row = rows[0]
+        room = None
+        if not row["shared"]:
+            room = self._value("SELECT install_room(%s, %s)", [row["user_id"], row["id"]])
+        names = InstallJob.__dataclass_fields__.keys() - {"given_up", "room"}
+        return InstallJob(**{name: row[name] for name in names}, given_up=row["status"] == "error", room=room)
+
+    def beat(
+        self,
+        job: InstallJob,
+        lease: float,
+        parts: list[dict[str, Any]] | None = None,
+        bytes_: int | None = None,
+        total: int | None = None,
+    ) -> Beat:
+        """Prolongs the lease and leaves how far it is. Anything but "ok": the install is out of hand."""
+        given = Jsonb(parts) if parts is not None else None
+        answer: Beat = self._value(
+            "SELECT install_beat(%s, %s, %s, %s, %s, %s)", [job.id, job.claim, lease, given, bytes_, total]
+        )
+        return answer
+
+    def downloaded(self, job: InstallJob, parts: list[dict[str, Any]], bytes_: int) -> bool:
+        """False when the install is not this claim's any more."""
+        query: LiteralString = "SELECT install_downloaded(%s, %s, %s, %s)"
+        return bool(self._value(query, [job.id, job.claim, Jsonb(parts), bytes_]))
+
+    def fail(self, job: InstallJob, error_type: str, error: str) -> bool:
+        return bool(
+            self._value("SELECT install_fail(%s, %s, %s, %s)", [job.id, job.claim, error_type, error])
+        )
+
+    def hand_back(self, job: InstallJob) -> bool:
+        """It is tried again, and this time does not count."""
+        return bool(self._value("SELECT install_return(%s, %s)", [job.id, job.claim]))
+
+    def finish(
+        self, job: InstallJob, record: dict[str, Any], files: list[dict[str, Any]]
+    ) -> dict[str, Any] | None:
+        """Registers the model; answers its record, None when the install is not this claim's any more."""
+        query: LiteralString = "SELECT install_finish(%s, %s, %s, %s)"
+        # The database cannot hold the NUL character: it is left out of texts.
+        text = Jsonb(record, dumps=lambda value: json.dumps(value).replace("\\u0000", ""))
+        found: dict[str, Any] | None = self._value(query, [job.id, job.claim, text, Jsonb(files)])
+        return found
+
+    def file_lists(self, after: str, limit: int) -> list[DictRow]:
+        """key, files and missing of models whose files the object store holds, in order of keys."""
+        return self._rows("SELECT * FROM catalog_file_lists(%s, %s)", [after, limit])
+
+    def mark_missing(self, key: str, missing: bool) -> None:
+        self._rows("SELECT catalog_mark_missing(%s, %s)", [key, missing])

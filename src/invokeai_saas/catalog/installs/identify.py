@@ -1,0 +1,141 @@
+"""A worker's part of an install: what was downloaded is identified by the engine that would load it.
+
+It happens between jobs. A process that a file kills leaves its lease to run out; after a few times the install is
+given up, so that one bad file cannot keep killing workers.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import structlog
+
+from invokeai_saas.catalog.installs.claims import InstallClaims, InstallJob
+from invokeai_saas.errors import InvalidInput, ServiceError, Unavailable
+from invokeai_saas.settings import Settings
+from invokeai_saas.storage.objects import ObjectStore
+from invokeai_saas.worker.contract import Engine, local_model_path
+from invokeai_saas.worker.events import EventStream
+from invokeai_saas.worker.modelfiles import ModelFiles
+
+log = structlog.get_logger(__name__)
+
+_LEASE_SECONDS = 900.0  # a large model is fetched and hashed in less
+# What a job could not use: no node that runs here takes such a model.
+_NOT_RUN = frozenset({"text_llm", "llava_onevision", "unknown", "external_image_generator"})
+
+
+class Identifier:
+    """Parameters: engine: says what a model is; models: where it is fetched to."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        objects: ObjectStore,
+        events: EventStream,
+        models: ModelFiles,
+    ) -> None:
+        self._claims = InstallClaims(settings.database_worker_url.get_secret_value())
+        self._model_dir = settings.model_dir
+        self._engine, self._objects, self._events, self._models = engine, objects, events, models
+
+    def close(self) -> None:
+        self._claims.close()
+
+    def work_once(self) -> bool:
+        """Identifies one model; false when none waits."""
+        try:
+            job = self._claims.claim("identify", _LEASE_SECONDS)
+        except psycopg.OperationalError:
+            self._claims.close()
+            raise
+        if job is None:
+            return False
+        structlog.contextvars.bind_contextvars(install=job.id, tenant=str(job.user_id))
+        try:
+            self._work_on(job)
+        except (Unavailable, psycopg.OperationalError):
+            with suppress(psycopg.OperationalError):
+                self._claims.hand_back(job)
+            raise
+        except Exception as error:  # whatever an install brings about ends that install, and never the worker
+            log.error("identification_failed", exc_info=error)
+            self._end(job, type(error).__name__, "This could not be identified. Is it a model for InvokeAI?")
+        finally:
+            self._models.release()
+            structlog.contextvars.unbind_contextvars("install", "tenant")
+        return True
+
+    def _work_on(self, job: InstallJob) -> None:
+        if job.given_up:
+            self._end(job, "given_up", "This could not be identified after several tries.")
+            return
+        self._tell(job, "model_install_started")
+        files = [file_of(part) for part in job.parts]
+        try:
+            record = self._identify(job, files)
+        except Unavailable:
+            raise
+        except ServiceError as error:
+            self._end(job, error.code, error.message)
+            return
+        kept = self._claims.finish(job, record, files)
+        if kept is None:  # cancelled, or its model deleted, meanwhile
+            self._drop(job)
+            return
+        log.info("model_identified", type=record["type"], base=record["base"])
+        size = sum(file["size"] for file in files)
+        self._tell(job, "model_install_complete", key=kept["key"], total_bytes=size, config=kept)
+
+    def _identify(self, job: InstallJob, files: list[dict[str, Any]]) -> dict[str, Any]:
+        """The record. Raises InvalidInput, and what fetching raises."""
+        said = {"key": job.model_key, **job.config_in}
+        if files:
+            path, logical = self._models.fetch(files), job.prefix
+            if len(files) == 1:
+                logical = f"{job.prefix}/{files[0]['path']}"
+            if job.kind == "install":
+                said.setdefault("name", _name(job, path))
+        else:
+            logical = str(job.source["path"])
+            path = local_model_path(self._model_dir, logical)
+        record = self._engine.identify(path, logical, said)
+        if record["type"] in _NOT_RUN:
+            raise InvalidInput(
+                ("type",), f"Models of type {record['type']} are not run here.", code="unusable_model"
+            )
+        return record
+
+    def _end(self, job: InstallJob, error_type: str, error: str) -> None:
+        """Failed for good. What it brought goes; a model that was looked at again stays as it was."""
+        self._claims.fail(job, error_type, error)
+        self._drop(job)
+        self._tell(job, "model_install_error", error_type=error_type, error=error)
+        log.info("identification_refused", code=error_type)
+
+    def _drop(self, job: InstallJob) -> None:
+        if job.kind == "install":
+            with suppress(Unavailable):
+                self._objects.delete_sync([str(part["key"]) for part in job.parts if part.get("key")])
+
+    def _tell(self, job: InstallJob, event: str, **facts: Any) -> None:
+        if job.kind == "install":  # a second look is answered to who asked for it
+            self._events.emit(str(job.user_id), event, job.event(**facts))
+
+
+def file_of(part: dict[str, Any]) -> dict[str, Any]:
+    """A downloaded part as a model's row keeps it."""
+    return {"path": part["path"], "key": part["key"], "size": part["bytes"], "sha256": part["sha256"]}
+
+
+def _name(job: InstallJob, path: Path) -> str:
+    """A file's own name; of a folder, the repository's."""
+    if path.is_file():
+        return path.stem
+    repo = str(job.source.get("repo_id", "model")).rpartition("/")[2]
+    folder = str(job.source.get("subfolder") or "").rpartition("/")[2]
+    return f"{repo} {folder}".strip()

@@ -1,0 +1,118 @@
+"""The SQL of the lists that the page asks for again and again, compiled once and read straight from the driver.
+
+A hundred thousand names are four megabytes: the database writes them out, and this process only hands them on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from asyncpg import Connection  # type: ignore[import-untyped]
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    Uuid,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    select,
+)
+
+from invokeai_saas.db.direct import Compiled
+from invokeai_saas.gallery.repository import COLUMNS
+from invokeai_saas.gallery.tables import Board, GalleryState, Image
+from invokeai_saas.gallery.wanted import Shape, Wanted, conditions, order
+
+
+class NameList(NamedTuple):
+    """Names in order, written as the inside of a JSON list, with what is counted beside them."""
+
+    written: bytes
+    starred: int
+    total: int
+
+
+@cache
+def _version() -> Compiled:
+    return Compiled(select(GalleryState.version))
+
+
+async def version(connection: Connection) -> int:
+    """Grows with every change of what the person's gallery shows; 0 where there has been none."""
+    return await connection.fetchval(_version().text) or 0
+
+
+@cache
+def _page(shape: Shape) -> Compiled:
+    places = {name: bindparam(name, type_=Integer) for name in ("offset", "limit")}
+    statement = select(*COLUMNS).where(*conditions(shape)).order_by(*order(shape))
+    return Compiled(statement.offset(places["offset"]).limit(places["limit"]))
+
+
+async def page(
+    connection: Connection, wanted: Wanted, offset: int, limit: int
+) -> Sequence[Mapping[str, Any]]:
+    """The rows of one page."""
+    statement = _page(wanted.shape)
+    values = wanted.values() | {"offset": offset, "limit": limit}
+    rows: Sequence[Mapping[str, Any]] = await connection.fetch(statement.text, *statement.arguments(values))
+    return rows
+
+
+@cache
+def _count(shape: Shape) -> Compiled:
+    return Compiled(select(func.count()).select_from(Image).where(*conditions(shape)))
+
+
+async def count(connection: Connection, wanted: Wanted) -> int:
+    statement = _count(wanted.shape)
+    return int(await connection.fetchval(statement.text, *statement.arguments(wanted.values())))
+
+
+@cache
+def _names(shape: Shape, refs: bool) -> Compiled:
+    rows = (
+        select(Image.image_name, Image.kind, Image.starred)
+        .where(*conditions(shape))
+        .order_by(*order(shape))
+        .subquery()
+    )
+    # Names need no escaping in JSON: the table refuses any that would.
+    if refs:
+        kinds = case((rows.c.kind == "video", '{"kind":"video","name":"'), else_='{"kind":"image","name":"')
+        written: ColumnElement[str] = func.string_agg(kinds + rows.c.image_name + '"}', ",")
+    else:
+        written = literal('"') + func.string_agg(rows.c.image_name, '","') + literal('"')
+    starred = func.count().filter(rows.c.starred) if shape.starred_first else literal(0)
+    # `textsend` hands the text on as the bytes it is; as text it would be decoded here and encoded again.
+    return Compiled(
+        select(
+            func.textsend(written, type_=LargeBinary).label("written"),
+            starred.label("starred"),
+            func.count().label("total"),
+        ).select_from(rows)
+    )
+
+
+async def names(connection: Connection, wanted: Wanted, *, refs: bool = False) -> NameList:
+    """All the names. Parameters: refs: {"kind": "image", "name": name} rather than the bare name."""
+    statement = _names(wanted.shape, refs)
+    row = await connection.fetchrow(statement.text, *statement.arguments(wanted.values()))
+    return NameList(row["written"] or b"", row["starred"], row["total"])
+
+
+@cache
+def _is_board() -> Compiled:
+    return Compiled(select(exists().where(Board.board_id == bindparam("board_id", type_=Uuid))))
+
+
+async def is_board(connection: Connection, board_id: UUID) -> bool:
+    """Whether the person has this board."""
+    statement = _is_board()
+    return bool(await connection.fetchval(statement.text, *statement.arguments({"board_id": board_id})))

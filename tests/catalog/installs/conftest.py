@@ -1,0 +1,88 @@
+"""A model site of these tests' own, and who installs from it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from invokeai_saas.catalog.installs.downloads import Downloads
+from invokeai_saas.catalog.installs.identify import Identifier
+from invokeai_saas.settings import Settings
+from invokeai_saas.storage.objects import open_object_store
+from invokeai_saas.worker.events import EventStream
+from invokeai_saas.worker.mock import MockEngine
+from invokeai_saas.worker.modelfiles import ModelFiles
+from tests.catalog.installs.sources import Site, serving
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with serving() as found:
+        yield found
+
+
+@pytest.fixture
+def settings(settings: Settings, site: Site) -> Settings:
+    """Sources of this machine, which only tests may have."""
+    changes = {
+        "model_hosts": "127.0.0.1",
+        "model_hub_url": site.url,
+        "model_sources_on_this_machine": True,
+        "model_dir": settings.data_dir / "shared-models",
+        "identify_seconds": 10.0,
+    }
+    return settings.model_copy(update=changes)
+
+
+@dataclass
+class Crew:
+    """A scheduler's downloads and a worker's look at what came, step by step."""
+
+    settings: Settings
+    downloads: Downloads
+    identifier: Identifier
+    sent: list[tuple[str, str, dict[str, Any]]]
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        return [payload for _, event, payload in self.sent if event == name]
+
+    async def work(self) -> None:
+        """Downloads what waits, to its end, and identifies it."""
+        self.downloads.look()
+        await self.idle()
+        while await asyncio.to_thread(self.identifier.work_once):
+            pass
+
+    async def idle(self) -> None:
+        """Waits until no download runs."""
+        slots, most = self.downloads._slots, self.settings.model_downloads
+        await eventually(lambda: slots._value == most)
+
+
+class Recorder(EventStream):
+    """Keeps events instead of sending them."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str, dict[str, Any]]] = []
+
+    def emit(self, user_id: str, event: str, payload: dict[str, Any]) -> None:
+        self.sent.append((user_id, event, json.loads(json.dumps(payload))))
+
+
+@pytest.fixture
+def crew(settings: Settings) -> Iterator[Crew]:
+    events, objects = Recorder(), open_object_store(settings)
+    downloads = Downloads(settings, objects, events)
+    files = ModelFiles(settings.data_dir / "worker" / "models", objects, settings.model_cache_bytes)
+    identifier = Identifier(settings, MockEngine(0), objects, events, files)
+    try:
+        yield Crew(settings, downloads, identifier, events.sent)
+    finally:
+        downloads.close()
+        identifier.close()

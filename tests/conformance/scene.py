@@ -1,0 +1,216 @@
+"""A person and the things that calls name, made when a call first names one of their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+
+from tests.apps import PASSWORD, RunningApi, Subject
+from tests.conformance.calls import CALLS, Call, mp4, png
+from tests.conformance.records import starter_record
+from tests.contract import BY_NAME
+from tests.factories import insert, make_image
+from tests.graphs import add_model, batch_body
+from tests.servers import TestDatabase
+from tests.waiting import eventually
+
+_QUEUE = "/api/v1/queue/default"
+
+
+class Missing(Exception):
+    """A thing cannot be made, because the operation that makes it is refused today."""
+
+
+@dataclass
+class Scene:
+    """One person's belongings on a running API.
+
+    Parameters:
+        api, database: where.
+        owner: whose they are.
+        email: the owner's.
+    """
+
+    api: RunningApi
+    database: TestDatabase
+    owner: Subject
+    email: str
+    password: str = PASSWORD
+    made: dict[str, str] = field(default_factory=dict)  # the newest of each kind
+    _model: dict[str, Any] | None = None
+
+    async def thing(self, kind: str) -> str:
+        """A new thing of a kind, named like the path's parameter that names it. Raises Missing."""
+        self.made[kind] = await _MAKERS[kind](self)
+        return self.made[kind]
+
+    async def call(self, name: str) -> tuple[str, str, Call]:
+        """(method, path, rest) of a good call of an operation, with things of its own. Raises Missing."""
+        method, template = name.split(" ")
+        path = template
+        for kind in _MAKERS:
+            if f"{{{kind}}}" in path:
+                path = path.replace(f"{{{kind}}}", await self.thing(kind))
+        build = CALLS.get(name)
+        return method, path, await build(self) if build else Call()
+
+    async def send(self, name: str) -> httpx.Response:
+        """A good call's answer to the owner. Raises Missing."""
+        method, path, call = await self.call(name)
+        return await self.owner.request(method, path, **call.options())
+
+    async def model(self) -> dict[str, Any]:
+        """A model on offer to all, the same each time."""
+        if self._model is None:
+            self._model = add_model(self.database, **starter_record())
+        return self._model
+
+    async def canceled_item(self) -> str:
+        item = await self.thing("item_id")
+        (await self.owner.put(f"{_QUEUE}/i/{item}/cancel")).raise_for_status()
+        return item
+
+    async def answer(self, name: str) -> Any:
+        """JSON of a good call that makes something. Raises Missing when it is refused by the contract."""
+        if not BY_NAME[name].is_answered:
+            raise Missing(name)
+        answer = await self.send(name)
+        assert answer.status_code < 300, (name, answer.status_code, answer.text)
+        return answer.json()
+
+    async def file(self, name: str, contents: bytes, media_type: str) -> None:
+        await self.api.services.objects.put(f"users/{self.owner.user_id}/images/{name}", contents, media_type)
+
+
+async def _board(scene: Scene) -> str:
+    answer = await scene.owner.post("/api/v1/boards/", params={"board_name": "Hearts"})
+    board = str(answer.json()["board_id"])
+    image = await scene.thing("image_name")
+    with psycopg.connect(scene.database.owner) as connection:
+        insert(connection, "board_images", user_id=scene.owner.user_id, board_id=board, image_name=image)
+    return board
+
+
+async def _image(scene: Scene) -> str:
+    """A picture with its files, as a worker leaves them."""
+    assert scene.owner.user_id is not None
+    with psycopg.connect(scene.database.owner) as connection:
+        name = make_image(connection, scene.owner.user_id, metadata={"positive_prompt": "a heart"})
+    await scene.file(name, png()[1], "image/png")
+    await scene.file(f"thumbnails/{name[:-4]}.webp", png()[1], "image/webp")
+    return name
+
+
+async def _video(scene: Scene) -> str:
+    assert scene.owner.user_id is not None
+    name = f"{uuid4()}.mp4"
+    video = {"kind": "video", "duration_seconds": 1.0, "fps": 4.0, "width": 64, "height": 48}
+    with psycopg.connect(scene.database.owner) as connection:
+        make_image(connection, scene.owner.user_id, image_name=name, **video)
+    await scene.file(name, mp4()[1], "video/mp4")
+    await scene.file(f"thumbnails/{name[:-4]}.webp", png()[1], "image/webp")
+    return name
+
+
+async def _enqueued(scene: Scene) -> dict[str, Any]:
+    await scene.model()
+    answer = await scene.owner.post(f"{_QUEUE}/enqueue_batch", json=batch_body(destination="canvas"))
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def _item(scene: Scene) -> str:
+    return str((await _enqueued(scene))["item_ids"][0])
+
+
+async def _batch(scene: Scene) -> str:
+    return str((await _enqueued(scene))["batch"]["batch_id"])
+
+
+async def _download(scene: Scene) -> str:
+    """The name of a package of pictures, once it is packed."""
+    name = str((await scene.answer("POST /api/v1/images/download"))["bulk_download_item_name"])
+
+    async def packed() -> bool:
+        return (await scene.owner.get(f"/api/v1/images/download/{name}")).status_code == 200
+
+    await eventually(packed)
+    return name
+
+
+async def _key(scene: Scene) -> str:
+    return str((await scene.model())["key"])
+
+
+async def _own_key(scene: Scene) -> str:
+    """A model of the person's alone."""
+    owner = scene.owner.user_id
+    record = starter_record() | {"key": str(uuid4()), "path": f"models/users/{owner}/{uuid4()}"}
+    return str(add_model(scene.database, owner, **record)["key"])
+
+
+def _made_by(name: str, key: str) -> Callable[[Scene], Awaitable[str]]:
+    async def make(scene: Scene) -> str:
+        return str((await scene.answer(name))[key])
+
+    return make
+
+
+def _always(value: str) -> Callable[[Scene], Awaitable[str]]:
+    async def make(scene: Scene) -> str:
+        return value
+
+    return make
+
+
+async def _today(scene: Scene) -> str:
+    await scene.thing("image_name")
+    return datetime.now(UTC).date().isoformat()
+
+
+async def _owner(scene: Scene) -> str:
+    return str(scene.owner.user_id)
+
+
+_MAKERS: dict[str, Callable[[Scene], Awaitable[str]]] = {
+    "queue_id": _always("default"),
+    "board_id": _board,
+    "image_name": _image,
+    "video_name": _video,
+    "item_id": _item,
+    "batch_id": _batch,
+    "destination": _always("canvas"),
+    "date": _today,
+    "bulk_download_item_name": _download,
+    "key": _key,
+    "model_key": _key,
+    "own_key": _own_key,
+    "text_model": _key,
+    "id": _made_by("POST /api/v2/models/install", "id"),
+    "workflow_id": _made_by("POST /api/v1/workflows/", "workflow_id"),
+    "style_preset_id": _made_by("POST /api/v1/style_presets/", "id"),
+    "system_prompt_id": _made_by("POST /api/v1/system_prompts/", "id"),
+    "user_id": _owner,
+    "provider_id": _always("openai"),
+    "pack_name": _always("pack"),
+    "font_path": _always("font.woff2"),
+}
+
+
+async def new_scene(api: RunningApi, database: TestDatabase, email: str = "ada@example.com") -> Scene:
+    """Somebody who has just signed up, on a plan that includes all there is."""
+    owner = await api.person(email)
+    with psycopg.connect(database.owner) as connection:
+        connection.execute(
+            "UPDATE user_subscriptions SET plan_id = (SELECT id FROM subscription_plans WHERE slug = 'enterprise')"
+            " WHERE user_id = %s",
+            [owner.user_id],
+        )
+    return Scene(api, database, owner, email)
