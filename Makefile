@@ -99,7 +99,7 @@ $(PAGE): $(MARKS)/local $(MARKS)/engine
 		"$$($(ENGINE_PY) -c 'import importlib.util as u; print(u.find_spec("invokeai").submodule_search_locations[0])')/frontend/web/dist"
 	@touch $@
 
-$(NODES): $(MARKS)/local $(MARKS)/engine
+$(NODES): $(MARKS)/local $(MARKS)/engine $(wildcard src/invokeai_saas/worker/engine/*.py)
 	@echo "Exporting InvokeAI's node schemas"
 	@$(ENGINE_PY) -m invokeai_saas nodes export $@
 	@touch $@

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from playwright.async_api import Browser, async_playwright
 from invokeai_saas.embedded.ports import LOOPBACK, choose_ports
 from invokeai_saas.embedded.servers import Addresses
 from invokeai_saas.settings import Settings
-from tests.browser.people import STARTER
+from tests.browser.people import STARTER, WIDE, Visitor
 from tests.graphs import add_model
 from tests.processes import saas, wait_for
 from tests.servers import TestDatabase, copied_database
@@ -30,6 +30,7 @@ MISSING = (
     " or set CHROMIUM_PATH."
 )
 _skipped = pytest.StashKey[int]()
+_failed = pytest.StashKey[bool]()
 
 
 def _chromium() -> str | None:
@@ -91,13 +92,45 @@ def deployment(migrated: Addresses, tmp_path_factory: pytest.TempPathFactory) ->
             yield Deployment(url, settings, database)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tells fixtures whether the test failed."""
+    report = yield
+    if report.when == "call":
+        item.stash[_failed] = report.failed
+    return report
+
+
 @pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    """A headless Chromium of this test alone."""
+async def chromium(request: pytest.FixtureRequest, screenshots: Path) -> AsyncIterator[Browser]:
+    """A headless Chromium of this test alone. What it showed when the test failed is kept."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=_chromium(), args=list(FLAGS))
         yield browser
+        if request.node.stash.get(_failed, False):
+            pages = [page for context in browser.contexts for page in context.pages]
+            for number, page in enumerate(pages):
+                await page.screenshot(path=screenshots / f"failed-{request.node.name}-{number}.png")
         await browser.close()
+
+
+@pytest.fixture
+async def ada(deployment: Deployment, chromium: Browser, screenshots: Path) -> Visitor:
+    """Somebody in the studio, at a wide screen."""
+    return await _somebody("Ada", deployment, chromium, screenshots)
+
+
+@pytest.fixture
+async def bob(deployment: Deployment, chromium: Browser, screenshots: Path) -> Visitor:
+    """Somebody else."""
+    return await _somebody("Bob", deployment, chromium, screenshots)
+
+
+async def _somebody(name: str, deployment: Deployment, chromium: Browser, screenshots: Path) -> Visitor:
+    visitor = await Visitor.arrive(chromium, deployment.url, screenshots, WIDE)
+    await visitor.move_in(name)
+    visitor.forget()
+    return visitor
 
 
 @pytest.fixture(scope="session")

@@ -4,15 +4,32 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Locator,
+    Page,
+    Response,
+    expect,
+)
 
 from tests.apps import PASSWORD
 
 DESKTOP = (1280, 800)
+WIDE = (1600, 1000)  # every panel of the canvas and the workflow editor beside each other
 PHONE = (390, 844)
 PATIENCE = 60_000  # ms; the page takes seconds to start on a busy machine
+
+# What the page asks for although it is not this person's to have: InvokeAI's own server answers the same to everybody
+# who is no administrator. Anything else that is refused is a fault.
+EXPECTED_REFUSALS = {
+    (403, "GET", "/api/v1/app/runtime_config"): "the settings dialog asks it for everybody, and does without",
+}
 
 # A record as InvokeAI's probe writes it: the page checks all of it.
 STARTER: dict[str, Any] = {
@@ -57,12 +74,14 @@ class Visitor:
         self.context = context
         self.page = page
         self.complaints: list[str] = []
+        self.refusals: list[tuple[int, str, str]] = []  # status, method, path
         self.asked: list[str] = []  # addresses that the browser asked for, all its tabs together
         self._url = url
         self._shots = shots
         page.on("console", self._heard)
         page.on("pageerror", self._broke)
         context.on("request", lambda request: self.asked.append(request.url))
+        context.on("response", self._answered)
 
     @classmethod
     async def arrive(
@@ -72,6 +91,23 @@ class Visitor:
         context = await browser.new_context(viewport={"width": size[0], "height": size[1]})
         context.set_default_timeout(PATIENCE)
         return cls(context, await context.new_page(), url, shots)
+
+    def _answered(self, response: Response) -> None:
+        if response.status >= 400:
+            self.refusals.append((response.status, response.request.method, urlsplit(response.url).path))
+
+    def forget(self) -> None:
+        """Forgets the complaints so far: before log-in the page asks for fifty things that nobody may see."""
+        self.complaints.clear()
+        self.refusals.clear()
+
+    def assert_content(self) -> None:
+        """Nothing was refused and no error logged, but for what the page expects."""
+        refused = [refusal for refusal in self.refusals if refusal not in EXPECTED_REFUSALS]
+        expected = tuple(f"({self._url}{path})" for _, _, path in EXPECTED_REFUSALS)
+        logged = [text for text in self.complaints if not text.endswith(expected)]
+        assert not refused, refused
+        assert not logged, logged
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -115,11 +151,22 @@ class Visitor:
         await whats_new.click()
         await whats_new.wait_for(state="hidden")
 
-    async def invoke(self, prompt: str) -> None:
-        await self.prompt.fill(prompt)
+    async def invoke(self, prompt: str | None = None) -> None:
+        """Queues a job; with this prompt, where the tab has one."""
+        if prompt is not None:
+            await self.prompt.fill(prompt)
         button = self.page.get_by_role("button", name="Invoke", exact=False).first
         await expect(button).to_be_enabled(timeout=PATIENCE)
         await button.click()
+
+    async def go_to(self, tab: str) -> None:
+        """One of the tabs in the page's rail."""
+        await self.page.get_by_test_id(tab).click()
+
+    async def choose(self, item: str) -> None:
+        """An item of the menu that is open. Menus are drawn while they are closed, too."""
+        items = self.page.get_by_role("menuitem", name=item, exact=True)
+        await items.filter(visible=True).first.click()
 
     @property
     def prompt(self) -> Locator:

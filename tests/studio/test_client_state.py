@@ -8,6 +8,7 @@ import orjson
 import psycopg
 import pytest
 
+from invokeai_saas.catalog.nodes import NodeCatalog
 from invokeai_saas.settings import MEBIBYTE
 from invokeai_saas.studio import service
 from tests.apps import RunningApi, Subject
@@ -127,7 +128,7 @@ def _model(database: TestDatabase, name: str, **settings: Any) -> None:
 
 
 async def test_who_is_new_starts_with_the_first_models_settings(ada: Subject, database: TestDatabase) -> None:
-    assert await _get(ada, "params") is None  # there is no model
+    assert orjson.loads(await _get(ada, "params"))["model"] is None  # there is none
     _model(database, "b")
     _model(database, "a", width=256, height=192, steps=20, cfg_scale=6.0, scheduler="dpmpp_2m", vae=None)
     params = orjson.loads(await _get(ada, "params"))
@@ -148,4 +149,13 @@ async def test_who_is_new_starts_with_the_first_models_settings(ada: Subject, da
 
 async def test_a_model_without_settings_leaves_the_pages_own(ada: Subject, database: TestDatabase) -> None:
     _model(database, "a")
-    assert await _get(ada, "params") is None
+    params = orjson.loads(await _get(ada, "params"))
+    assert (params["model"], params["steps"], params["dimensions"]["width"]) == (None, 30, 512)
+
+
+async def test_who_is_new_starts_with_an_infill_that_workers_have(api: RunningApi, ada: Subject) -> None:
+    """The page's own is LaMa: the first outpainting on its canvas would be refused."""
+    method = orjson.loads(await _get(ada, "params"))["infillMethod"]
+    nodes = NodeCatalog(api.settings.node_schemas)
+    assert f"infill_{method}" in nodes.allowed
+    assert "infill_lama" in nodes.denied

@@ -87,8 +87,11 @@ async def test_events_reach_their_person_in_order_and_nobody_else(
         await eventually(lambda: any(e == "credits_changed" for e, _ in heard["ada"]))
     names = [name for name, _ in heard["ada"]]
     assert names.count("invocation_progress") == 3
-    order = [n for n in names if n in ("batch_enqueued", "invocation_started", "invocation_complete")]
-    assert order == ["batch_enqueued", "invocation_started", "invocation_complete"]
+    nodes = [(n, e["invocation_source_id"]) for n, e in heard["ada"] if n.startswith("invocation_")]
+    assert names.index("batch_enqueued") < names.index("invocation_started")
+    for node in batch_body()["batch"]["graph"]["nodes"]:
+        assert nodes.index(("invocation_started", node)) < nodes.index(("invocation_complete", node))
+    assert nodes[-1] == ("invocation_complete", "picture")
     statuses = [e["status"] for n, e in heard["ada"] if n == "queue_item_status_changed"]
     assert statuses == ["in_progress", "completed"]
     final = [e for n, e in heard["ada"] if n == "queue_item_status_changed"][-1]

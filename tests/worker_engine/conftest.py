@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from invokeai_saas.worker.contract import Engine
 
 ENGINE_ONLY = [
+    "test_canvas.py",
     "test_engine.py",
     "test_failures.py",
     "test_guard.py",

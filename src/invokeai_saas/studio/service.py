@@ -26,8 +26,7 @@ async def get_state(session: ReadSession, key: str) -> str | None:
     """A remembered value, opaque to us. Who has no generation settings yet gets those of the first model."""
     value = await repository.get_state(session, key)
     if value is None and key == _PARAMS:
-        model = await first_main_model(session)
-        return starting_params(model) if model else None
+        return starting_params(await first_main_model(session))
     return value
 
 
@@ -83,26 +82,27 @@ async def delete_state(session: WriteSession, key: str | None = None) -> None:
 
 @cache
 def _page_defaults() -> dict[str, Any]:
-    """The page's own first `params`, whole: it takes all of the object or none of it."""
+    """The page's own first `params`, whole: it takes all of the object or none of it.
+
+    One differs: its infill method, LaMa, downloads a model and can't run here, so an outpainting would be refused.
+    """
     defaults: dict[str, Any] = orjson.loads(Path(__file__).with_name("starting_params.json").read_bytes())
     return defaults
 
 
-def starting_params(model: Model) -> str | None:
+def starting_params(model: Model | None) -> str:
     """`params` of somebody who has none: the page's defaults with the model's own settings in them.
 
     The page chooses a model by itself but leaves size, steps and scheduler as they are until its "use
     defaults" button is pressed, so the first picture of a small model would come out at 512 pixels and poor.
 
     Parameters:
-        model: the main model to start with.
-
-    Returns None when the model has no settings of its own.
+        model: the main model to start with. One without settings of its own is left for the page to choose.
     """
-    settings: dict[str, Any] = model.record.get("default_settings") or {}
+    settings: dict[str, Any] = (model.record.get("default_settings") if model else None) or {}
     width, height = settings.get("width"), settings.get("height")
-    if not width or not height:
-        return None
+    if model is None or not width or not height:
+        return orjson.dumps(_page_defaults()).decode()
     named = {"steps": "steps", "cfgScale": "cfg_scale", "scheduler": "scheduler"}
     own = {ours: settings[theirs] for ours, theirs in named.items() if settings.get(theirs) is not None}
     ratio = {"id": "1:1" if width == height else "Free", "value": width / height, "isLocked": False}

@@ -16,7 +16,7 @@
   const PAUSE_AFTER_REFUSAL = 30_000; // ms
 
   const nativeFetch = window.fetch.bind(window);
-  const filters = []; // functions (url, method, response) -> response, see `filter` below
+  const filters = []; // functions (url, method, response, asking) -> response, see `filter` below
   let skew = 0; // ms that the server's clock is ahead of ours
   let renewing = null; // the renewal under way, if any
   let refused = { token: null, until: 0 };
@@ -109,12 +109,16 @@
   window.fetch = async (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input, document.baseURI);
     if (url.origin !== location.origin || !url.pathname.startsWith("/api/")) return nativeFetch(input, init);
-    const current = token();
-    const ended = current !== null && secondsLeft(current) <= 1;
-    let response = await (ended ? withFreshToken(input, init) : nativeFetch(input, init));
+    const ask = () => {
+      const current = token();
+      const ended = current !== null && secondsLeft(current) <= 1;
+      return ended ? withFreshToken(input, init) : nativeFetch(input, init);
+    };
+    const asking = { since: performance.now(), ask };
+    let response = await ask();
     learnSkew(response);
     const method = (init?.method ?? (input instanceof Request ? input.method : "GET")).toUpperCase();
-    for (const filter of filters) response = await filter(url, method, response);
+    for (const filter of filters) response = await filter(url, method, response, asking);
     return response;
   };
 
@@ -162,7 +166,8 @@
     freshToken,
     // Whose token it is; renewals change the token, not this. Null for nobody.
     subject: () => token() && (claims(token()).sub ?? token()),
-    // Lets a script see, and replace, the answers to the page's calls of the API.
+    // Lets a script see, and replace, the answers to the page's calls of the API. `asking` tells since when the
+    // page has waited, and can ask once more what has no body.
     filter: (change) => filters.push(change),
     logIn: (next) => localStorage.setItem(KEY, next),
     forget: () => localStorage.removeItem(KEY),

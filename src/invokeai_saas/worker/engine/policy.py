@@ -15,6 +15,7 @@ from typing import Any
 from invokeai_saas.worker.noderules import problem
 
 DOWNLOADS = "It downloads its model when it runs, which a shared worker does not do."
+LAMA = f"{DOWNLOADS} Choose another infill method, under Compositing."
 LOCAL_FILES = "It reads or writes files of the machine it runs on."
 LOCAL_SCREEN = "It opens a window on the machine it runs on."
 LANGUAGE_MODEL = "Text generation is not offered: it would take a GPU for an unbounded time."
@@ -30,7 +31,6 @@ _DENIED_BY_REASON = {
         "grounding_dino",
         "hed_edge_detection",
         "img_nsfw",
-        "infill_lama",
         "lineart_anime_edge_detection",
         "lineart_edge_detection",
         "mlsd_detection",
@@ -39,6 +39,7 @@ _DENIED_BY_REASON = {
         "pidi_edge_detection",
         "segment_anything",
     ),
+    LAMA: ("infill_lama",),
     LOCAL_FILES: ("prompt_from_file", "save_image_to_file"),
     LOCAL_SCREEN: ("show_image",),
     LANGUAGE_MODEL: (

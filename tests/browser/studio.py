@@ -1,0 +1,169 @@
+"""Where people work in the page: the canvas, the workflow editor, the gallery, the queue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.async_api import Locator, TimeoutError, expect
+
+from tests.browser.people import PATIENCE, Visitor
+
+
+class Canvas:
+    """The canvas tab: layers, masks, and what is staged over them."""
+
+    def __init__(self, person: Visitor) -> None:
+        self._person = person
+        self._page = person.page
+
+    async def open(self) -> None:
+        """From the launchpad to an empty canvas."""
+        await self._person.go_to("Canvas")
+        await self._page.get_by_text("Canvas", exact=True).first.click()
+        await self._page.get_by_role("button", name="Raster Layer", exact=True).wait_for()
+
+    async def draw_layer(self) -> None:
+        """A raster layer with a broad white patch in the middle."""
+        await self._page.get_by_role("button", name="Raster Layer", exact=True).click()
+        await self._page.get_by_role("button", name="Brush (B)").click()
+        await self._strokes(width=240, offsets=(-60, -20, 20, 60))
+
+    async def draw_mask(self) -> None:
+        """An inpaint mask over the middle of that."""
+        await self._page.get_by_test_id("control-layers-add-layer-menu-button").click()
+        await self._person.choose("Inpaint Mask")
+        await self._page.get_by_text("Inpaint Masks (1)").wait_for()
+        await self._strokes(width=120, offsets=(-20, 20))
+
+    async def expect_layers(self, count: int) -> None:
+        """What the layers' panel says."""
+        await expect(self._page.get_by_text(f"Raster Layers ({count})")).to_be_visible(timeout=PATIENCE)
+
+    async def accept(self) -> None:
+        """Takes what is staged as a layer."""
+        await self._page.get_by_role("button", name="Accept (Enter)").click()
+        await expect(self._page.get_by_role("button", name="Accept (Enter)")).to_be_hidden(timeout=PATIENCE)
+
+    async def _strokes(self, width: int, offsets: tuple[int, ...]) -> None:
+        box = await self._page.get_by_test_id("control-layers-canvas").bounding_box()
+        assert box
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        for offset in offsets:
+            await self._page.mouse.move(x - width / 2, y + offset)
+            await self._page.mouse.down()
+            await self._page.mouse.move(x + width / 2, y + offset, steps=8)
+            await self._page.mouse.up()
+
+
+class Workflows:
+    """The workflow editor and the library."""
+
+    def __init__(self, person: Visitor) -> None:
+        self._person = person
+        self._page = person.page
+        self.library = self._page.get_by_role("dialog").filter(has_text="Workflow Library")
+
+    async def new(self) -> None:
+        """An empty workflow in the editor."""
+        await self._person.go_to("Workflows")
+        await self._page.get_by_role("button", name="Create a new Workflow Start").click()
+        # A page that is new asks whether it shall throw its empty workflow away.
+        await self._page.get_by_role("button", name="Load", exact=True).click()
+        await self._page.get_by_role("button", name="Add Node").wait_for()
+
+    async def add_node(self, title: str) -> Locator:
+        """A node by its title, moved to where it covers no other."""
+        await self._page.get_by_role("button", name="Add Node").click()
+        dialog = self._page.get_by_role("dialog").filter(
+            has=self._page.get_by_placeholder("Search for nodes")
+        )
+        await self._page.keyboard.type(title)
+        await dialog.get_by_text(title, exact=True).click()
+        node = self._page.locator(".react-flow__node").filter(has_text=title)
+        await node.wait_for()
+        return node
+
+    async def save_as(self, name: str) -> None:
+        await self._page.get_by_role("button", name="Workflow Editor Menu").first.click()
+        await self._person.choose("Save Workflow As")
+        dialog = self._page.get_by_role("alertdialog").filter(has_text="Workflow Name")
+        await dialog.get_by_role("textbox").fill(name)
+        await dialog.get_by_role("button", name="Save As").click()
+        await dialog.wait_for(state="hidden")
+
+    async def open_library(self, section: str) -> Locator:
+        """The library's dialog, at one of its sections."""
+        await self._person.go_to("Workflows")
+        await self._page.get_by_role("button", name="Browse Workflow Templates").click()
+        await self.library.get_by_role("button", name=section).click()
+        return self.library
+
+
+class Gallery:
+    """Boards and pictures."""
+
+    def __init__(self, person: Visitor) -> None:
+        self._person = person
+        self._page = person.page
+
+    async def add_board(self, name: str) -> None:
+        """A new board, which is then the chosen one."""
+        await self._page.get_by_test_id("add-board-button").click()
+        title = self._page.get_by_text("My Board", exact=True).first
+        await title.dblclick()
+        await self._page.keyboard.press("ControlOrMeta+a")
+        await self._page.keyboard.type(name)
+        await self._page.keyboard.press("Enter")
+        await self.board(name).wait_for()
+
+    def board(self, name: str) -> Locator:
+        return self._page.get_by_text(name, exact=True).first
+
+    async def board_menu(self, name: str, item: str) -> None:
+        await self._open_menu(self.board(name), item)
+        await self._person.choose(item)
+
+    async def upload(self, file: Path) -> None:
+        async with self._page.expect_file_chooser() as choosing:
+            await self._page.get_by_role("button", name="Upload Media").click()
+        await (await choosing.value).set_files(file)
+
+    async def menu(self, picture: Locator, item: str) -> None:
+        """An item of a picture's menu, by its words or, for the row of icons, its label."""
+        await self._open_menu(picture, item)
+        await self._person.choose(item)
+
+    async def _open_menu(self, target: Locator, item: str) -> None:
+        """By the right button; once more where the list was drawn anew in between, which closes menus."""
+        await target.click(button="right")
+        entry = self._page.get_by_role("menuitem", name=item, exact=True).filter(visible=True).first
+        try:
+            await entry.wait_for(timeout=PATIENCE / 12)
+        except TimeoutError:
+            await self._page.keyboard.press("Escape")
+            await target.click(button="right")
+            await entry.wait_for()
+
+    async def move(self, picture: Locator, board: str) -> None:
+        """By the picture's menu."""
+        await self.menu(picture, "Change Board")
+        dialog = self._page.get_by_role("alertdialog").filter(has_text="to board")
+        await dialog.get_by_role("combobox").fill(board)
+        await self._page.keyboard.press("Enter")
+        await dialog.get_by_role("button", name="Move").click()
+        await dialog.wait_for(state="hidden")
+
+
+class Queue:
+    """The queue tab."""
+
+    def __init__(self, person: Visitor) -> None:
+        self._page = person.page
+        self.items = self._page.get_by_test_id("queue-item")
+
+    async def confirm(self, button: str) -> None:
+        """Presses a button of the tab and then that of the question that it asks."""
+        await self._page.get_by_role("button", name=button, exact=True).first.click()
+        dialog = self._page.get_by_role("alertdialog").filter(visible=True)
+        await dialog.get_by_role("button", name=button, exact=True).click()
+        await dialog.wait_for(state="hidden")

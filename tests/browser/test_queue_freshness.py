@@ -1,0 +1,46 @@
+"""What the page shows of the queue stays true, however slowly its questions are answered."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Route, WebSocket, expect
+
+from tests.browser.conftest import Deployment
+from tests.browser.people import PATIENCE, Visitor
+
+pytestmark = pytest.mark.timeout(300)
+
+
+async def test_a_job_that_ends_while_the_page_asks_about_it_is_not_shown_as_running(
+    deployment: Deployment, chromium: Browser, screenshots: Path
+) -> None:
+    ada = await Visitor.arrive(chromium, deployment.url, screenshots)
+    over, told = asyncio.Event(), asyncio.Event()
+
+    def listen(socket: WebSocket) -> None:
+        if "sid=" in socket.url:  # the page's, which begins with polling; ours does not
+            socket.on(
+                "framereceived", lambda data: over.set() if '"status":"completed"' in str(data) else None
+            )
+
+    async def answer_when_it_is_over(route: Route) -> None:
+        answer = await route.fetch()
+        running = '"status":"in_progress"' in await answer.text()
+        if running:
+            await asyncio.wait_for(over.wait(), PATIENCE / 1000)
+        await route.fulfill(response=answer)
+        if running:
+            told.set()
+
+    ada.page.on("websocket", listen)
+    await ada.page.route("**/api/v1/queue/default/current", answer_when_it_is_over)
+    await ada.move_in("Ada")
+    await ada.invoke("a red heart")
+    await asyncio.wait_for(told.wait(), PATIENCE / 1000)
+    await ada.page.get_by_test_id("Queue").click()  # by the time that it is drawn, the answer has arrived
+    await expect(ada.page.get_by_text("In Progress", exact=True)).to_be_visible()
+    await ada.page.get_by_test_id("Generate").click()
+    await expect(ada.page.get_by_role("button", name="Cancel", exact=True)).to_be_disabled()
