@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Depends, Path, Query
 
 from invokeai_saas.identity.access import Caller, Reader, Shared, Writer, limit_enqueue
-from invokeai_saas.queue import repository, service
+from invokeai_saas.queue import enqueue, repository, service
 from invokeai_saas.queue.batches import EnqueueRequest, EnqueueResult
 from invokeai_saas.queue.items import QUEUE_ID
 from invokeai_saas.queue.schemas import (
@@ -34,7 +34,7 @@ Destination = Annotated[str, Query(max_length=255, pattern=r"^[^\x00]*$")]
 @router.post("/enqueue_batch", dependencies=[Depends(limit_enqueue)])
 async def enqueue_batch(body: EnqueueRequest, shared: Shared, person: Caller) -> EnqueueResult:
     """Queues a batch. InvokeAI documents 201 and answers 200; so do we."""
-    return await service.enqueue(shared, person.user_id, body)
+    return await enqueue.enqueue(shared, person.user_id, body)
 
 
 @router.get("/status")
@@ -142,7 +142,7 @@ async def prune(db: Writer) -> Deleted:
 async def retry_items_by_id(
     item_ids: Annotated[list[ItemId], Body(max_length=100)], shared: Shared, db: Writer
 ) -> Retried:
-    return Retried(queue_id=QUEUE_ID, retried_item_ids=await service.retry(shared, db, item_ids))
+    return Retried(queue_id=QUEUE_ID, retried_item_ids=await enqueue.retry(shared, db, item_ids))
 
 
 @router.put("/processor/resume")

@@ -1,43 +1,18 @@
-"""The queue for a person: what may be queued, and what becomes of it. Who runs next is decided at the claim."""
+"""The queue for a person: what they see of it, and what they cancel and remove. `enqueue` has what comes in."""
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Sequence
-from typing import Any
-from uuid import UUID, uuid4
 
-from asyncpg import PostgresError  # type: ignore[import-untyped]
-from sqlalchemy.exc import DBAPIError
-
-from invokeai_saas.billing import service as billing
-from invokeai_saas.catalog import service as catalog
-from invokeai_saas.credits.estimate import Work, estimate_credits
-from invokeai_saas.db.session import AFTER_COMMIT_SECONDS, ReadSession, WriteSession, follow_up
+from invokeai_saas.db.session import ReadSession, WriteSession
 from invokeai_saas.errors import (
-    Conflict,
-    InsufficientCredits,
-    InvalidInput,
     NotFound,
-    NotInPlan,
-    StorageQuotaExceeded,
 )
 from invokeai_saas.queue import repository
 from invokeai_saas.queue.batches import (
-    Batch,
-    EnqueueRequest,
-    EnqueueResult,
-    FieldValue,
-    apply_values,
-    check_data,
-    count_jobs,
-    expand,
     parse_batch_id,
 )
-from invokeai_saas.queue.graphs import CheckedGraph, GraphCheck, plain
 from invokeai_saas.queue.items import QUEUE_ID, item, summary
-from invokeai_saas.queue.jsonwalk import json_problem
 from invokeai_saas.queue.schemas import (
     Counts,
     DestinationCounts,
@@ -46,180 +21,9 @@ from invokeai_saas.queue.schemas import (
     QueueAndProcessorStatus,
     QueueStatus,
 )
-from invokeai_saas.queue.work import describe, model_keys
 from invokeai_saas.services import Services
 
 _ITEM = "This queue item"
-
-
-async def enqueue(shared: Services, user_id: UUID, request: EnqueueRequest) -> EnqueueResult:
-    """Checks a batch, reserves its credits and queues its jobs: all of it or nothing.
-
-    The statement that queues is a transaction by itself: a person's batches wait for each other at their account, and
-    should not wait for this process in between.
-
-    Raises:
-        InvalidInput: the graph or the values do not hold together, or a model is unknown.
-        InsufficientCredits: the jobs need more than is available.
-        NotInPlan: a node may not run here, or there is no live plan.
-        Conflict: too many jobs are waiting (code `queue_full`).
-        StorageQuotaExceeded: there is no room for pictures.
-    """
-    batch, settings = request.batch, shared.settings
-    checker = GraphCheck(shared.node_types, settings.max_prompt_chars)
-    graph = checker.check(batch.graph)
-    wrong_text = json_problem([batch.workflow, batch.origin, batch.destination], settings.max_body_bytes)
-    if wrong_text:
-        raise InvalidInput(("batch", "workflow"), wrong_text)
-    check_data(batch)
-    requested = count_jobs(batch)
-    if requested > settings.max_batch_jobs:
-        raise InvalidInput(
-            ("batch", "data"),
-            f"This would make {requested} jobs; {settings.max_batch_jobs} can be queued at once.",
-            code="too_many_items",
-        )
-    checker.check_values(graph, batch)
-    _check_size(batch, requested, settings.max_batch_bytes)
-    keys, families = await _require_models(shared, user_id, graph)
-    batch_id = parse_batch_id(batch.batch_id) or uuid4()
-    jobs = _jobs(graph, batch, keys)
-    priority = 0
-    if jobs:
-        new = repository.NewBatch(
-            batch_id, graph.json, batch.workflow, batch.origin, batch.destination, request.prepend, jobs,
-            sorted(families),
-        )  # fmt: skip
-        priority = await _place_now(shared, user_id, new, requested)
-    return EnqueueResult(
-        queue_id=QUEUE_ID,
-        enqueued=len(jobs),
-        requested=requested,
-        batch={**batch.model_dump(mode="json"), "batch_id": str(batch_id), "graph": graph.json},
-        priority=priority,
-        item_ids=[job["item_id"] for job in reversed(jobs)],
-    )
-
-
-def _check_size(batch: Batch, requested: int, limit: int) -> None:
-    """Refuses a batch whose jobs' values, written out, would take more than `limit` bytes in all."""
-    written = 0
-    for datum in (datum for group in batch.data or [] for datum in group):
-        if datum.items:
-            size = len(json.dumps([plain(item) for item in datum.items])) + len(datum.node_path)
-            written += size * requested // len(datum.items)
-    if written > limit:
-        raise InvalidInput(
-            ("batch", "data"),
-            f"The values of these {requested} jobs come to more than {limit // 2**20} MiB.",
-            code="too_many_items",
-        )
-
-
-async def _require_models(shared: Services, user_id: UUID, graph: CheckedGraph) -> tuple[list[str], set[str]]:
-    """(keys of the models that a graph names, their families). Whether the plan has them is for the queue to say."""
-    named = model_keys(graph)
-    if not named:
-        return [], set()
-    async with shared.database.read(user_id) as db:
-        visible = await catalog.visible_models(db, list(named))
-    for key, (node_id, field) in named.items():
-        if key not in visible:
-            raise InvalidInput(
-                ("batch", "graph", "nodes", node_id, field),
-                "This model does not exist. Choose another one.",
-                code="model_not_found",
-            )
-    return sorted(named), {catalog.family(model) for model in visible.values()}
-
-
-def _new_job(
-    work: Work, keys: list[str], values: list[dict[str, Any]], retried: int | None
-) -> dict[str, Any]:
-    return {
-        "item_id": secrets.randbelow(2**53 - 1) + 1,
-        "session_id": str(uuid4()),
-        "estimate": estimate_credits(work),
-        "model_keys": keys,
-        "model_name": work.model_name,
-        "steps": work.steps,
-        "width": work.width,
-        "height": work.height,
-        "field_values": values,
-        "retried_from": retried,
-    }
-
-
-def _jobs(graph: CheckedGraph, batch: Batch, keys: list[str]) -> list[dict[str, Any]]:
-    def described(values: list[FieldValue]) -> dict[str, Any]:
-        plain = [value.model_dump(mode="json") for value in values]
-        return _new_job(describe(apply_values(graph.json, plain)["nodes"].values()), keys, plain, None)
-
-    return [described(values) for values in expand(batch)]
-
-
-async def _place_now(shared: Services, user_id: UUID, batch: repository.NewBatch, requested: int) -> int:
-    """Reserves and inserts; answers the priority. Then rings for a worker and tells the person's pages."""
-    try:
-        async with shared.writer.connection() as connection:
-            placed = await repository.enqueue_as(connection, user_id, batch, shared.settings.max_pending_jobs)
-    except PostgresError as error:
-        raise await _refusal(shared, error) from error
-    await shared.database.wrote(user_id)
-    payload = {
-        "queue_id": QUEUE_ID,
-        "batch_id": str(batch.batch_id),
-        "enqueued": len(batch.jobs),
-        "requested": requested,
-        "priority": placed.priority,
-        "origin": batch.origin,
-        "user_id": str(user_id),
-    }
-    await follow_up(
-        [
-            (lambda: shared.doorbell.ring(placed.tier, len(batch.jobs)), AFTER_COMMIT_SECONDS),
-            (lambda: shared.publisher.publish(user_id, "batch_enqueued", payload), AFTER_COMMIT_SECONDS),
-        ]
-    )
-    return placed.priority
-
-
-async def _place(shared: Services, db: WriteSession, batch: repository.NewBatch) -> None:
-    """Reserves and inserts. The doorbell rings after the commit."""
-    try:
-        placed = await repository.enqueue(db, batch, shared.settings.max_pending_jobs)
-    except DBAPIError as error:
-        raise await _refusal(shared, error) from error
-    db.after_commit(lambda: shared.doorbell.ring(placed.tier, len(batch.jobs)))
-
-
-async def _refusal(shared: Services, error: DBAPIError | PostgresError) -> Exception:
-    """Our own SQLSTATEs as our own errors; any other error as it is."""
-    wrapped = error.orig if isinstance(error, DBAPIError) else None
-    cause = getattr(wrapped, "__cause__", None) or wrapped or error
-    code = str(getattr(cause, "sqlstate", ""))
-    if getattr(cause, "constraint_name", None) == "pk_job_batches":
-        return InvalidInput(
-            ("batch", "batch_id"), "You have a batch with this id already.", code="batch_exists"
-        )
-    detail: dict[str, Any] = (
-        json.loads(getattr(cause, "detail", None) or "{}") if code.startswith("SC") else {}
-    )
-    if code == "SC402":
-        return InsufficientCredits(detail.get("needed", 0), detail.get("available", 0))
-    if code == "SC507":
-        return StorageQuotaExceeded(detail["used"], detail["limit"])
-    if detail.get("families"):
-        return await billing.without_models(shared.database, detail["families"][0])
-    if code in ("SC403", "SC404"):
-        return NotInPlan("generation", [], billing.PLAN_ENDED)
-    if code == "SC429":
-        return Conflict(
-            f"{detail['pending']} jobs are waiting and {detail['limit']} may. Let some finish first.",
-            code="queue_full",
-            data=dict(detail),
-        )
-    return error
 
 
 async def cancel(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> int:
@@ -338,49 +142,6 @@ async def delete_item(shared: Services, db: WriteSession, item_id: int) -> None:
     await get_item(db, item_id)
     await cancel(shared, db, [item_id])
     await repository.delete(db, [item_id])
-
-
-async def retry(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> list[int]:
-    """Queues failed and cancelled jobs anew, as new jobs with reservations of their own."""
-    rows = [r for r in await repository.items(db, ids=item_ids) if r.job.status in ("failed", "canceled")]
-    batches = await repository.batches(db, [row.job.batch_id for row in rows])
-    families = await _still_there(db, {key for row in rows for key in row.job.model_keys})
-    for row in rows:
-        batch = batches[row.job.batch_id]
-        nodes = apply_values(batch.graph, row.job.field_values)["nodes"].values()
-        job = _new_job(describe(nodes), row.job.model_keys, row.job.field_values or [], row.job.item_id)
-        again = repository.NewBatch(
-            uuid4(),
-            batch.graph,
-            batch.workflow,
-            batch.origin,
-            batch.destination,
-            False,
-            [job],
-            sorted(families),
-        )
-        await _place(shared, db, again)
-    retried = [row.job.item_id for row in rows]
-    person = str(db.user_id)
-    payload = {
-        "queue_id": QUEUE_ID,
-        "retried_item_ids": retried,
-        "user_ids": [person],
-        "retried_item_ids_by_user": {person: retried},
-    }
-    if retried:
-        db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_items_retried", payload))
-    return retried
-
-
-async def _still_there(db: WriteSession, keys: set[str]) -> set[str]:
-    """Families of the models that jobs name. Raises InvalidInput when one has gone since."""
-    if not keys:
-        return set()
-    visible = await catalog.visible_models(db, sorted(keys))
-    if keys - visible.keys():
-        raise InvalidInput((), "A model of these jobs is not offered any more.", code="model_not_found")
-    return {catalog.family(model) for model in visible.values()}
 
 
 async def _whole(db: ReadSession | WriteSession, rows: Sequence[repository.ItemRow]) -> list[Item]:
