@@ -2,17 +2,18 @@
 //
 // An event of the queue makes InvokeAI's page ask again, but not for what it is asking already. A short job ends while
 // the page still asks about its beginning; what then arrives is from before the end, and stays: a button to cancel what
-// is over. So an answer that an event has overtaken is asked for once more, before the page sees it.
+// is over. It is the same with what the page itself changes: of two pictures uploaded together one would be missing. So
+// an answer that a change has overtaken is asked for once more, before the page sees it.
 (() => {
   "use strict";
 
   const QUEUE = /^\/api\/v1\/queue\//;
   const GALLERY = /^\/api\/v1\/(gallery|images|videos|boards|board_images|virtual_boards)\//;
-  const READ_BY_POST = /_by_names$/;
+  const READ_BY_POST = /_by_(names|ids)$/;
   const EVENT = /^42\["(queue_|batch_)/; // Socket.IO's wire, see socket.js
   const TRIES = 3;
 
-  // When the last event of the queue and the last change of the gallery came, by `performance.now`.
+  // When the last change of each came, told by an event or made by the page, by `performance.now`.
   const changed = { queue: -Infinity, gallery: -Infinity };
 
   // The page's socket is looked at rather than our own: of the two, it is the one that makes the page ask.
@@ -41,7 +42,7 @@
     const what = subject(url.pathname);
     if (!what || !response.ok) return response;
     if (method !== "GET") {
-      if (what === "gallery" && !READ_BY_POST.test(url.pathname)) changed.gallery = performance.now();
+      if (!READ_BY_POST.test(url.pathname)) changed[what] = performance.now();
       return response;
     }
     let asked = since;
