@@ -72,17 +72,15 @@ def _with_engine(settings: Settings, engine: str | None) -> Settings:
 @app.command()
 def api() -> None:
     """Runs one API process."""
-    import uvicorn
-
     from invokeai_saas.api import create_app
     from invokeai_saas.observability.logs import configure_logs
     from invokeai_saas.services import check_settings
-    from invokeai_saas.serving import server_options
+    from invokeai_saas.serving import serve
 
     settings = get_settings()
     check_settings(settings)  # here rather than in uvicorn's hands, which would show a traceback
     configure_logs(settings.log_level, process="api")
-    uvicorn.run(create_app(settings), **server_options(settings))
+    serve(create_app(settings), settings)
 
 
 @app.command()

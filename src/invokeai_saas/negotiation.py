@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from starlette.requests import Request
 
 _WORTH_PACKING = 16 * 1024  # bytes; less is sent as quickly plain
+# One thread for long ones, and it steps back for whoever else wants the core: small questions must not wait for it.
+_packers = ThreadPoolExecutor(
+    max_workers=1,
+    thread_name_prefix="pack",
+    initializer=lambda: os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10),
+)
 _INLINE = 64 * 1024  # bytes that are packed in less time than a thread takes to be asked
 
 
@@ -35,4 +44,4 @@ async def packed(request: Request, body: bytes, headers: dict[str, str]) -> byte
     headers["Content-Encoding"] = "gzip"
     if len(body) <= _INLINE:
         return gzip.compress(body, 1)
-    return await asyncio.to_thread(gzip.compress, body, 1)
+    return await asyncio.get_running_loop().run_in_executor(_packers, gzip.compress, body, 1)

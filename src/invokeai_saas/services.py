@@ -42,6 +42,7 @@ class Services:
     limiter: RateLimiter
     objects: ObjectStore
     decodes: Slots
+    enqueues: Slots
     media: MediaSigner
     gallery: GalleryLists
     nodes: NodeCatalog
@@ -52,6 +53,10 @@ class Services:
     downloads: DownloadRunner
     video_uploads: Slots
     shipped: Shipped
+
+
+# Of a process, and of one person two, of which one waits at their account: more would take connections from others.
+_ENQUEUES_AT_ONCE = 8
 
 
 def open_redis(settings: Settings) -> Redis:
@@ -125,6 +130,7 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
             limiter=RateLimiter(redis),
             objects=objects,
             decodes=Slots(settings.decodes_at_once),
+            enqueues=Slots(_ENQUEUES_AT_ONCE, each=2),
             media=media,
             gallery=GalleryLists(DirectReads(reader, writer, freshness), media),
             nodes=nodes,

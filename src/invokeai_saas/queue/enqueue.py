@@ -150,7 +150,7 @@ def _jobs(graph: CheckedGraph, batch: Batch, keys: list[str]) -> list[dict[str, 
 async def _place_now(shared: Services, user_id: UUID, batch: repository.NewBatch, requested: int) -> int:
     """Reserves and inserts; answers the priority. Then rings for a worker and tells the person's pages."""
     try:
-        async with shared.writer.connection() as connection:
+        async with shared.enqueues.turn(user_id), shared.writer.connection() as connection:
             placed = await repository.enqueue_as(connection, user_id, batch, shared.settings.max_pending_jobs)
     except PostgresError as error:
         raise await _refusal(shared, error) from error
