@@ -43,6 +43,7 @@ class Services:
     objects: ObjectStore
     decodes: Slots
     enqueues: Slots
+    receiving: Slots  # pictures that come in
     media: MediaSigner
     gallery: GalleryLists
     nodes: NodeCatalog
@@ -57,6 +58,7 @@ class Services:
 
 # Of a process, and of one person two, of which one waits at their account: more would take connections from others.
 _ENQUEUES_AT_ONCE = 8
+_RECEIVED_AT_ONCE = 100  # each lies in a temporary file meanwhile
 
 
 def open_redis(settings: Settings) -> Redis:
@@ -130,6 +132,7 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
             limiter=RateLimiter(redis),
             objects=objects,
             decodes=Slots(settings.decodes_at_once),
+            receiving=Slots(_RECEIVED_AT_ONCE, each=3),
             enqueues=Slots(_ENQUEUES_AT_ONCE, each=2),
             media=media,
             gallery=GalleryLists(DirectReads(reader, writer, freshness), media),

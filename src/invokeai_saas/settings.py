@@ -97,6 +97,7 @@ class Settings(BaseSettings):
         8192 * 8192
     )  # decoded, at most 4 bytes each, and as much again while it is changed
     uploads_per_minute: int = 20  # a person
+    upload_seconds: float = 300.0  # that receiving one may take
     decodes_at_once: int = 2  # of a process: pictures being decoded, of one person one
     download_seconds: int = 86_400  # a download of many pictures is kept so long once it is ready
     max_download_bytes: int = 32 * 1024 * MEBIBYTE  # of the pictures in one

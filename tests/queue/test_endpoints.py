@@ -73,6 +73,13 @@ def _broken(change: str) -> dict[str, Any]:
     match change:
         case "unknown node":
             nodes["noise"]["type"] = "no_such_node"
+        case "a million values":
+            for n in range(30):
+                nodes[f"n{n}"] = {"id": f"n{n}", "type": "integer_collection", "collection": [0] * 9_000}
+        case "much, many times":
+            for n in range(3):
+                nodes[f"n{n}"] = {"id": f"n{n}", "type": "integer_collection", "collection": [0] * 9_000}
+            body["batch"]["runs"] = 400
         case "cycle":
             nodes["a"] = {"id": "a", "type": "add"}
             nodes["b"] = {"id": "b", "type": "add"}
@@ -161,6 +168,8 @@ def _edge(source: str, output: str, target: str, field: str) -> dict[str, Any]:
     [
         ("unknown node", "unknown_node", "noise"),
         ("cycle", "cyclic_graph", "graph"),
+        ("a million values", "graph_too_large", "nodes"),
+        ("much, many times", "too_many_items", "data"),
         ("wrong field type", "invalid_input", "steps"),
         ("out of range", "invalid_input", "width"),
         ("unknown model", "model_not_found", "model"),

@@ -22,6 +22,7 @@ from invokeai_saas.identity.access import MEDIA_COOKIE, media_caller
 from invokeai_saas.identity.service import Person
 from invokeai_saas.services import Services
 from invokeai_saas.storage.answers import stored_file
+from invokeai_saas.storage.headers import has_too_many_scans
 from invokeai_saas.storage.keys import model_cover_key
 from invokeai_saas.storage.objects import ObjectStore
 
@@ -92,11 +93,13 @@ def _small_webp(data: bytes) -> bytes:
     """A fresh picture: nothing of the file that was sent (comments, places, other content) is kept."""
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            if image.format == "JPEG" and has_too_many_scans(io.BytesIO(data)):
+                raise UnsupportedMediaType("This JPEG is built in a way that takes too long to decode.")
             if image.width * image.height > _MAX_PIXELS:
                 raise PayloadTooLarge(f"A picture may have {_MAX_PIXELS // 10**6} million pixels.")
             image.draft("RGB", (2 * SIDE, 2 * SIDE))
             small = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    except PayloadTooLarge:
+    except (PayloadTooLarge, UnsupportedMediaType):
         raise
     except Exception as error:  # decoders raise whatever they like at bad input
         raise UnsupportedMediaType("This is no picture that can be read. Send PNG, JPEG or WebP.") from error

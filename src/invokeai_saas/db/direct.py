@@ -27,6 +27,7 @@ from invokeai_saas.db.freshness import Freshness
 from invokeai_saas.db.session import errors_translated
 from invokeai_saas.settings import Settings
 
+_STATEMENT_MILLISECONDS = "15000"  # what takes longer takes the database from everybody
 _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 
 
@@ -73,6 +74,7 @@ class DirectPool:
             max_size=self._size,
             max_inactive_connection_lifetime=self._recycle,
             reset=_leave_no_transaction,
+            server_settings={"statement_timeout": _STATEMENT_MILLISECONDS},
         )
 
     async def close(self) -> None:

@@ -35,6 +35,7 @@ AFTER_COMMIT_SECONDS = 2.0
 _BAD_DATA = "22"
 # No connection, no room, shutting down or starting, no longer the writer.
 _AWAY = ("08", "53", "57P01", "57P02", "57P03", "25006")
+_TOO_LONG = "57014"  # ended by statement_timeout
 _TRY_AGAIN = ("40001", "40P01", "55P03")  # lost against another transaction
 
 
@@ -164,6 +165,8 @@ def translated(error: Exception) -> ServiceError | None:
     state = _state(error)
     if state.startswith(_AWAY):
         return Unavailable("The database takes no requests right now. Please try again.")
+    if state == _TOO_LONG:
+        return Unavailable("This takes too long right now. Ask for less at once, or try again later.")
     if state.startswith(_TRY_AGAIN):
         return Unavailable("Somebody else was changing the same thing. Please try again.", retry_after=1)
     if state.startswith(_BAD_DATA):

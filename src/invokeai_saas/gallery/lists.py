@@ -7,7 +7,6 @@ version first, in the snapshot that it then reads. So what is remembered is neve
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
@@ -23,10 +22,11 @@ from invokeai_saas.gallery.boards_repository import BoardOrder
 from invokeai_saas.gallery.schemas import Direction
 from invokeai_saas.gallery.wanted import Wanted
 from invokeai_saas.settings import MEBIBYTE
+from invokeai_saas.slots import Slots
 from invokeai_saas.storage.media import MediaSigner
 
 # Lists that a process reads and writes out at a time. More of them are no faster, for they share a core; they would
-# only all be ready together, and small questions wait behind them.
+# only all be ready together, and small questions wait behind them. Of one person half as many: searching takes long.
 _AT_ONCE = 4
 _FORM = 1  # of the lists of names: to be changed with it, so that no browser keeps what a release before has written
 _ITEM_BYTES = 200  # what an entry takes besides its value
@@ -82,7 +82,7 @@ class GalleryLists:
 
     def __init__(self, reads: DirectReads, signer: MediaSigner) -> None:
         self._reads = reads
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns = Slots(_AT_ONCE, each=_AT_ONCE // 2)
         self._signer = signer
         self._totals = Remembered(4 * MEBIBYTE)
         self._boards = Remembered(16 * MEBIBYTE)
@@ -95,7 +95,7 @@ class GalleryLists:
 
         Raises NotFound for a board that is not the person's.
         """
-        async with self._turns:
+        async with self._turns.turn(user_id):
             async with self._reads.read(user_id) as connection:
                 rows = await lists_repository.page(connection, wanted, offset, limit) if limit else []
                 total = await self._total(connection, user_id, wanted)
@@ -106,11 +106,11 @@ class GalleryLists:
 
     async def _total(self, connection: Connection, user_id: UUID, wanted: Wanted) -> int:
         version = await lists_repository.version(connection)
-        key = (user_id, wanted.shape, *map(str, wanted.values().values()))
+        key: tuple[Any, ...] = (user_id, wanted.shape, *map(str, wanted.values().values()))
         known: int | None = self._totals.get(key, version)
         if known is None:
             known = await lists_repository.count(connection, wanted)
-            self._totals.put(key, version, known)
+            self._totals.put(key, version, known, sum(map(len, key[2:])))
         return known
 
     async def names(
@@ -131,7 +131,7 @@ class GalleryLists:
 
         Raises NotFound for a board that is not the person's.
         """
-        async with self._turns, self._reads.read(user_id) as connection:
+        async with self._turns.turn(user_id), self._reads.read(user_id) as connection:
             version = await lists_repository.version(connection)
             # The person is in it: a browser keeps one answer an address, whoever is logged in.
             etag = f'W/"{user_id.hex}-{version}-{_FORM}"'
@@ -148,7 +148,7 @@ class GalleryLists:
     ) -> bytes:
         """Every board of the person, as a JSON list. Parameters: archived: archived ones as well."""
         key = (user_id, order_by, direction, archived)
-        async with self._turns, self._reads.read(user_id) as connection:
+        async with self._turns.turn(user_id), self._reads.read(user_id) as connection:
             version = await lists_repository.version(connection)
             known: bytes | None = self._boards.get(key, version)
             if known is None:

@@ -36,9 +36,12 @@ from invokeai_saas.queue.batches import (
 )
 from invokeai_saas.queue.graphs import CheckedGraph, GraphCheck, plain
 from invokeai_saas.queue.items import QUEUE_ID
-from invokeai_saas.queue.jsonwalk import json_problem
+from invokeai_saas.queue.jsonwalk import json_problem, parts_of
 from invokeai_saas.queue.work import describe, model_keys
 from invokeai_saas.services import Services
+
+# Jobs times values of their graph: each job's work is worked out from all of its values, on the event loop.
+MAX_WORK = 5_000_000
 
 
 async def enqueue(shared: Services, user_id: UUID, request: EnqueueRequest) -> EnqueueResult:
@@ -66,6 +69,12 @@ async def enqueue(shared: Services, user_id: UUID, request: EnqueueRequest) -> E
         raise InvalidInput(
             ("batch", "data"),
             f"This would make {requested} jobs; {settings.max_batch_jobs} can be queued at once.",
+            code="too_many_items",
+        )
+    if requested * parts_of(graph.json, MAX_WORK) > MAX_WORK:
+        raise InvalidInput(
+            ("batch", "data"),
+            f"{requested} jobs of a graph as large as this are too many at once.",
             code="too_many_items",
         )
     checker.check_values(graph, batch)

@@ -15,12 +15,14 @@ from invokeai_saas.errors import InvalidInput, NotInPlan
 from invokeai_saas.queue.batches import Batch, BatchItem, ImageRef, VideoRef
 from invokeai_saas.queue.collections import CollectionCheck
 from invokeai_saas.queue.fieldtypes import compatible
-from invokeai_saas.queue.jsonwalk import json_problem
+from invokeai_saas.queue.jsonwalk import json_problem, parts_of
 from invokeai_saas.queue.nodetypes import NodeType, NodeTypes
 from invokeai_saas.worker.noderules import problem as node_problem
 
 _GRAPH = ("batch", "graph")
 MAX_NODES = 1_000
+MAX_PARTS = 200_000  # values of all nodes together: so long one graph may keep the event loop
+_TOO_MUCH = f"The values of a graph's nodes come to more than {MAX_PARTS:,} in all. Take some of them out."
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class GraphCheck:
         wrong_id = json_problem(str(graph.get("id")), 255)
         if wrong_id:
             raise InvalidInput(_GRAPH, f"The graph's id: {wrong_id}")
+        if parts_of(raw, MAX_PARTS) > MAX_PARTS:
+            raise InvalidInput((*_GRAPH, "nodes"), _TOO_MUCH, code="graph_too_large")
         types = {node_id: self._type_of(node_id, node) for node_id, node in raw.items()}
         nodes = {node_id: self._node(node_id, node, types[node_id]) for node_id, node in raw.items()}
         edges = [self._edge(number, edge) for number, edge in enumerate(_edges(graph))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 MAX_DEPTH = 64
@@ -20,6 +21,11 @@ def walk(value: Any) -> Iterator[tuple[Any, int]]:
             waiting.extend((part, depth + 1) for part in found.values())
         elif isinstance(found, list):
             waiting.extend((part, depth + 1) for part in found)
+
+
+def parts_of(value: Any, enough: int) -> int:
+    """How many parts there are, the value itself and keys included; counting ends once there are more than enough."""
+    return sum(1 for _ in islice(walk(value), enough + 1))
 
 
 def json_problem(value: Any, longest: int) -> str | None:

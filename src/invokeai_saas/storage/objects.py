@@ -16,7 +16,6 @@ from invokeai_saas.settings import Settings
 _AWAY = "The file store cannot be reached right now. Please try again."
 # Away, or not letting us in: to whoever asks it is the same.
 _FAILURES = (BaseError, OSError)
-_CHUNK = 2**20  # bytes of a file that are read at a time
 # Bytes of a part of a file that is written piece by piece, and how many are on their way at once. S3 takes ten
 # thousand parts: 80 GB.
 _PART = 8 * 2**20
@@ -126,21 +125,15 @@ class ObjectStore:
 
     async def open(self, key: str) -> ObjectStream:
         """A file whose bytes come as they are asked for. Reading them can raise Unavailable too."""
-        try:
-            result = await self._store.get_async(key)
-        except FileNotFoundError as error:
-            raise NotFound("This file") from error
-        except _FAILURES as error:
-            raise Unavailable(_AWAY) from error
+        head = await self.head(key)
 
         async def chunks() -> AsyncIterator[bytes]:
-            try:
-                async for chunk in result.stream(min_chunk_size=_CHUNK):
-                    yield bytes(chunk)
-            except _FAILURES as error:
-                raise Unavailable(_AWAY) from error
+            # Each piece is a request of its own: the client's time-out is for a whole answer, and lines are slow.
+            for first in range(0, head.size, _PART):
+                piece = await self.piece(key, first, min(head.size, first + _PART), match=head.etag)
+                yield piece.data if piece else b""
 
-        return ObjectStream(result.meta["size"], chunks())
+        return ObjectStream(head.size, chunks())
 
     async def head(self, key: str) -> ObjectHead:
         try:
@@ -238,10 +231,11 @@ class ObjectStore:
             raise Unavailable(_AWAY) from error
 
     def chunks_sync(self, key: str) -> Iterator[bytes]:
-        """A file of any size, piece by piece."""
+        """A file of any size, in pieces. Each is a request of its own: the client's time-out is for a whole answer."""
         try:
-            for chunk in self._store.get(key).stream(min_chunk_size=2**20):
-                yield bytes(chunk)
+            size = self._store.head(key)["size"]
+            for first in range(0, size, _PART):
+                yield bytes(self._store.get_range(key, start=first, end=min(size, first + _PART)))
         except FileNotFoundError as error:
             raise NotFound("This file") from error
         except _FAILURES as error:

@@ -13,6 +13,7 @@ from fastapi import File, UploadFile
 from PIL import Image, ImageOps
 
 from invokeai_saas.errors import InvalidInput, UnsupportedMediaType
+from invokeai_saas.storage.headers import has_too_many_scans
 
 SIDE = 256  # pixels; InvokeAI's size of thumbnails
 MAX_PIXELS = 32_000_000
@@ -42,6 +43,8 @@ def _thumbnail(data: bytes) -> bytes:
     too_large = InvalidInput(("image",), f"A picture may have {MAX_PIXELS // 1_000_000} million pixels.")
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            if picture.format == "JPEG" and has_too_many_scans(io.BytesIO(data)):
+                raise UnsupportedMediaType(_NOT_ONE)
             if picture.width * picture.height > MAX_PIXELS:
                 raise too_large
             picture.draft("RGB", (2 * SIDE, 2 * SIDE))  # JPEG is decoded small where it can be
@@ -51,7 +54,7 @@ def _thumbnail(data: bytes) -> bytes:
             upright = ImageOps.exif_transpose(small)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise too_large from error
-    except InvalidInput:
+    except (InvalidInput, UnsupportedMediaType):
         raise
     except Exception as error:  # decoders raise whatever they like
         raise UnsupportedMediaType(_NOT_ONE) from error

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from invokeai_saas.gallery.videos import mp4
-from invokeai_saas.gallery.videos.mp4 import Facts, NotPlayable, read_facts
+from invokeai_saas.gallery.videos.mp4 import MAX_FRAGMENTS, Facts, NotPlayable, read_facts
 from tests.gallery.videos.films import box, by_hand, film, table, turned
 
 
@@ -132,6 +132,11 @@ def test_fragments_that_lie() -> None:
     long_run = box(b"trun", table(0x100, 1000, 1))
     part = box(b"moof", box(b"traf", box(b"tfhd", table(0, 1)), long_run))
     assert "cut off" in _refused(by_hand(times=table(0, 0)) + part)
+
+
+def test_more_fragments_than_a_film_has() -> None:
+    """Looking at them took time by their number squared."""
+    assert "too long" in _refused(by_hand(times=table(0, 0)) + box(b"moof") * (MAX_FRAGMENTS + 1))
 
 
 @settings(max_examples=300, deadline=None)

@@ -11,6 +11,7 @@ import pytest
 from invokeai_saas.errors import NotFound
 from invokeai_saas.identity.access import MEDIA_COOKIE
 from tests.apps import RunningApi, Subject
+from tests.gallery.files import jpeg_of_many_scans
 from tests.studio.things import field, image_file, opened, picture
 from tests.studio.workflows.library import LIBRARY, keep
 
@@ -55,6 +56,12 @@ async def test_another_picture_has_another_path_and_the_old_file_goes(api: Runni
     await ada.request("DELETE", f"{LIBRARY}/i/{kept}")
     with pytest.raises(NotFound):
         await api.services.objects.head(key)
+
+
+async def test_a_jpeg_that_takes_an_hour_to_decode_is_refused(ada: Subject) -> None:
+    kept = (await keep(ada))["workflow_id"]
+    answer = await ada.put(f"{LIBRARY}/i/{kept}/thumbnail", files=image_file(jpeg_of_many_scans()))
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
 
 
 async def test_who_sees_it(api: RunningApi, ada: Subject, bob: Subject) -> None:

@@ -84,8 +84,9 @@ class Identifier:
             self._end(job, error.code, error.message)
             return
         kept = self._claims.finish(job, record, files)
-        if kept is None:  # cancelled, or its model deleted, meanwhile
-            self._drop(job)
+        if kept is None:
+            # Cancelled, and then its files went with that; or another worker has the job since, and they are its own.
+            log.info("identified_for_nobody")
             return
         log.info("model_identified", type=record["type"], base=record["base"])
         size = sum(file["size"] for file in files)
@@ -112,7 +113,8 @@ class Identifier:
 
     def _end(self, job: InstallJob, error_type: str, error: str) -> None:
         """Failed for good. What it brought goes; a model that was looked at again stays as it was."""
-        self._claims.fail(job, error_type, error)
+        if not self._claims.fail(job, error_type, error):
+            return  # it is another worker's by now, and so are its files
         self._drop(job)
         self._tell(job, "model_install_error", error_type=error_type, error=error)
         log.info("identification_refused", code=error_type)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.datastructures import FormData, UploadFile
 
-from invokeai_saas.errors import InvalidInput
+from invokeai_saas.errors import InvalidInput, Unavailable
 from invokeai_saas.gallery.answers import as_json
 from invokeai_saas.gallery.schemas import ImageDTO
 from invokeai_saas.gallery.service import dto_fields
 from invokeai_saas.gallery.uploads import service
 from invokeai_saas.gallery.uploads.schemas import FORM, UploadParameters
 from invokeai_saas.identity.access import Caller, Shared, limit_upload
+from invokeai_saas.services import Services
 
 PATH = "/api/v1/images/upload"
 router = APIRouter(tags=["images"])
@@ -35,7 +39,7 @@ async def upload_image(
     transaction is open meanwhile, for that takes as long as the sender's line is slow.
     """
     await service.require_place(shared, person.user_id, asked)
-    async with request.form(max_files=1, max_fields=8) as form:
+    async with shared.receiving.turn(person.user_id), _form(request, shared) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise InvalidInput(("file",), "Send a picture as the form's `file`.")
@@ -47,6 +51,21 @@ async def upload_image(
     answer.status_code = 201
     answer.headers["Location"] = fields["image_url"]
     return answer
+
+
+@asynccontextmanager
+async def _form(request: Request, shared: Services) -> AsyncIterator[FormData]:
+    """The form, once it has come. Raises Unavailable when that takes longer than it may."""
+    form = request.form(max_files=1, max_fields=8)
+    try:
+        async with asyncio.timeout(shared.settings.upload_seconds):
+            received = await form
+    except TimeoutError as error:
+        raise Unavailable("The file took too long to come. Try again, or send a smaller one.") from error
+    try:
+        yield received
+    finally:
+        await received.close()
 
 
 def _text(form: FormData, name: str) -> str | None:

@@ -15,10 +15,10 @@ from typing import IO, Any
 from PIL import Image, ImageOps
 
 from invokeai_saas.errors import PayloadTooLarge, UnsupportedMediaType
-from invokeai_saas.gallery.uploads.headers import has_too_many_scans, webp_header
 from invokeai_saas.gallery.uploads.schemas import Dimensions
 from invokeai_saas.gallery.uploads.texts import Described, read_texts
 from invokeai_saas.storage.encoding import encode_png, encode_thumbnail
+from invokeai_saas.storage.headers import has_too_many_scans, webp_header
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 _KEPT_MODES = ("L", "RGB", "RGBA", "I;16")

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 MAX_MOVIE_BYTES = 16 * 1024 * 1024  # of the index in memory: hours of video
+MAX_FRAGMENTS = 20_000  # an hour in pieces of a fifth of a second
 MAX_FRAGMENT_BYTES = 1024 * 1024  # of one fragment's index
 MAX_BOXES = 100_000
 MAX_PIXELS = 64 * 1024 * 1024  # of a frame, as in InvokeAI
@@ -122,6 +123,7 @@ def read_facts(file: BinaryIO) -> Facts:
     walk = _Walk()
     movie: memoryview | None = None
     fragments: list[memoryview] = []
+    written = 0  # bytes of them
     is_mp4 = False
     for kind, start, end in _top_level(file, size, walk):
         if kind == b"ftyp":
@@ -132,7 +134,8 @@ def read_facts(file: BinaryIO) -> Facts:
             movie = _read_index(file, start, end, MAX_MOVIE_BYTES)
         elif kind == b"moof":
             fragments.append(_read_index(file, start, end, MAX_FRAGMENT_BYTES))
-            if sum(map(len, fragments)) > MAX_MOVIE_BYTES:
+            written += len(fragments[-1])
+            if written > MAX_MOVIE_BYTES or len(fragments) > MAX_FRAGMENTS:
                 raise NotPlayable("The video is too long.")
     if not is_mp4:
         raise NotPlayable("This is not an MP4 file.")
