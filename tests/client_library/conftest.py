@@ -46,7 +46,7 @@ def seen_at_stock(environments: None, tmp_path_factory: pytest.TempPathFactory) 
     except BenchError as error:
         pytest.skip(f"NOT TESTED: other people's client library. {error}")
     _run(str(ENGINE), str(HERE / "sdxl.py"), str(folder / "model"))
-    stock = peer.prepare(folder / "root", Library(pictures=1, others=0, people=0))
+    stock = peer.prepare(folder / "root", Library(pictures=0, others=0, boards=0, people=0))
     with running(stock):
         _install_model(stock, folder / "model")
         seen: dict[str, Any] = json.loads(_run(*command(f"http://127.0.0.1:{stock.port}", stock.log_in())))

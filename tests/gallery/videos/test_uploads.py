@@ -195,7 +195,7 @@ async def test_room_in_the_plan(ada: Gallery, objects: ObjectStore, database: Te
     assert len(await _files(objects, ada)) == 2
     with psycopg.connect(database.owner) as connection:
         connection.execute(
-            "UPDATE user_subscriptions SET current_period_end = current_period_start + '1s'::interval"
+            "UPDATE user_subscriptions SET current_period_end = current_period_start + '1us'::interval"
         )
     assert (await _upload(ada.subject)).json()["code"] == "not_in_plan"
 

@@ -113,7 +113,7 @@ class Identifier:
 
     def _end(self, job: InstallJob, error_type: str, error: str) -> None:
         """Failed for good. What it brought goes; a model that was looked at again stays as it was."""
-        if not self._claims.fail(job, error_type, error):
+        if not self._claims.fail(job, error_type, error) and not job.given_up:
             return  # it is another worker's by now, and so are its files
         self._drop(job)
         self._tell(job, "model_install_error", error_type=error_type, error=error)
