@@ -36,7 +36,7 @@ from invokeai_saas.queue.batches import (
 )
 from invokeai_saas.queue.graphs import CheckedGraph, GraphCheck, plain
 from invokeai_saas.queue.items import QUEUE_ID
-from invokeai_saas.queue.jsonwalk import json_problem, parts_of
+from invokeai_saas.queue.jsonwalk import json_problem
 from invokeai_saas.queue.work import describe, model_keys
 from invokeai_saas.services import Services
 
@@ -71,7 +71,7 @@ async def enqueue(shared: Services, user_id: UUID, request: EnqueueRequest) -> E
             f"This would make {requested} jobs; {settings.max_batch_jobs} can be queued at once.",
             code="too_many_items",
         )
-    if requested * parts_of(graph.json, MAX_WORK) > MAX_WORK:
+    if requested * graph.parts > MAX_WORK:
         raise InvalidInput(
             ("batch", "data"),
             f"{requested} jobs of a graph as large as this are too many at once.",
@@ -93,7 +93,11 @@ async def enqueue(shared: Services, user_id: UUID, request: EnqueueRequest) -> E
         queue_id=QUEUE_ID,
         enqueued=len(jobs),
         requested=requested,
-        batch={**batch.model_dump(mode="json"), "batch_id": str(batch_id), "graph": graph.json},
+        batch={
+            **batch.model_dump(mode="json", exclude={"graph"}),
+            "batch_id": str(batch_id),
+            "graph": graph.json,
+        },
         priority=priority,
         item_ids=[job["item_id"] for job in reversed(jobs)],
     )

@@ -40,12 +40,18 @@ class Edge:
 
 @dataclass(frozen=True)
 class CheckedGraph:
-    """A graph that passed. `json` is what gets stored: known fields only, nulls left out."""
+    """A graph that passed.
+
+    Parameters:
+        json: what gets stored: known fields only, nulls left out.
+        parts: how many values its nodes came with, in all.
+    """
 
     json: dict[str, Any]
     nodes: dict[str, dict[str, Any]]
     types: dict[str, NodeType]
     edges: list[Edge]
+    parts: int
 
 
 class GraphCheck:
@@ -70,7 +76,8 @@ class GraphCheck:
         wrong_id = json_problem(str(graph.get("id")), 255)
         if wrong_id:
             raise InvalidInput(_GRAPH, f"The graph's id: {wrong_id}")
-        if parts_of(raw, MAX_PARTS) > MAX_PARTS:
+        parts = parts_of(raw, MAX_PARTS)
+        if parts > MAX_PARTS:
             raise InvalidInput((*_GRAPH, "nodes"), _TOO_MUCH, code="graph_too_large")
         types = {node_id: self._type_of(node_id, node) for node_id, node in raw.items()}
         nodes = {node_id: self._node(node_id, node, types[node_id]) for node_id, node in raw.items()}
@@ -94,7 +101,7 @@ class GraphCheck:
                 for e in edges
             ],
         }
-        return CheckedGraph(stored, nodes, types, edges)
+        return CheckedGraph(stored, nodes, types, edges, parts)
 
     def _type_of(self, node_id: str, node: object) -> NodeType:
         place = (*_GRAPH, "nodes", node_id[:255])
