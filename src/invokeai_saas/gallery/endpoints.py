@@ -29,9 +29,6 @@ from invokeai_saas.storage.answers import stored_file
 
 router = APIRouter(prefix="/api/v1/images", tags=["images"])
 
-Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
-Limit = Annotated[int, Query(ge=0, le=MAX_PAGE)]
-
 
 class ImageSelection(Selection):
     """The parameters of lists of pictures alone."""

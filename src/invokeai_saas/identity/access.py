@@ -92,14 +92,8 @@ async def reader(person: Caller, shared: Shared) -> AsyncIterator[ReadSession]:
         yield session
 
 
-async def _media_reader(person: MediaCaller, shared: Shared) -> AsyncIterator[ReadSession]:
-    async with shared.database.read(person.user_id) as session:
-        yield session
-
-
 Writer = Annotated[WriteSession, Depends(writer, scope="function")]
 Reader = Annotated[ReadSession, Depends(reader, scope="function")]
-MediaReader = Annotated[ReadSession, Depends(_media_reader, scope="function")]
 
 
 async def limit_upload(person: Caller, shared: Shared) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AnyHttpUrl, BaseModel, Field
+from pydantic import AnyHttpUrl, BaseModel
 
 InstallStatus = Literal[
     "waiting", "downloading", "downloads_done", "running", "paused", "completed", "error", "cancelled"
@@ -65,7 +65,3 @@ class HubModels(BaseModel):
 
     urls: list[AnyHttpUrl] | None
     is_diffusers: bool
-
-
-SourceText = Annotated[str, Field(max_length=4096)]
-AccessToken = Annotated[str, Field(max_length=2048, pattern=r"^[\x21-\x7e]+$")]

@@ -155,7 +155,3 @@ class CategoryCounts(OpenedFilter):
 
 class TagCounts(OpenedFilter):
     tags: Annotated[list[Tag], Query(max_length=1000)]
-
-
-class PublicBody(BaseModel):
-    is_public: bool
