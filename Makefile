@@ -9,14 +9,17 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3; do \
 PY := .venv/bin/python
 ENGINE_PY := .venv-engine/bin/python
 CLIENT_PY := .venv-client/bin/python
+INFRA_PY := .venv-infra/bin/python
 PIP_FLAGS := --quiet --require-hashes --disable-pip-version-check
+# Processes that the tests are divided among, by file; each starts servers of its own.
+TEST_PROCESSES ?= 2
 MARKS := .install
 PAGE := .venv/share/invokeai-saas/page/index.html
 NODES := .venv/share/invokeai-saas/nodes.json
 PEER := .venv-peer/installed
 LIBRARY := .venv/share/invokeai-saas/library/shipped.json
 
-.PHONY: help run demo test test-engine lint format bench chaos sheet install dev lock doctor clean
+.PHONY: help image-size run demo test test-engine infra-check infra-apply lint format bench nightly chaos sheet install dev lock doctor clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -28,7 +31,7 @@ demo: install ## sign up, make one picture of PROMPT over the public API, stop
 	@$(PY) -m invokeai_saas demo
 
 test: dev ## the test suite, the engine's part in its own environment
-	$(PY) -m pytest
+	$(PY) -m pytest -n $(TEST_PROCESSES) --dist loadfile
 	$(MAKE) test-engine
 
 test-engine: dev
@@ -40,6 +43,12 @@ lint: dev ## style and types
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
+
+infra-check: $(MARKS)/infra ## Terraform, images, workflows, shell scripts: format, validity, tests, linters
+	$(INFRA_PY) infra/check
+
+infra-apply: $(MARKS)/dev ## apply one environment to moto's server, plan it again, destroy it (a quarter of an hour)
+	$(PY) -m infra.rehearsal
 
 format: dev
 	$(PY) -m ruff format .
@@ -87,6 +96,13 @@ $(MARKS)/engine: requirements/engine.txt pyproject.toml
 	@$(ENGINE_PY) -m pip install --quiet --no-deps --no-build-isolation --disable-pip-version-check -e .
 	@touch $@
 
+# Linters of infrastructure, in an environment of their own: what they import is nobody else's.
+$(MARKS)/infra: requirements/infra.txt
+	@mkdir -p $(MARKS)
+	@test -x $(INFRA_PY) || $(PYTHON) -m venv .venv-infra
+	@$(INFRA_PY) -m pip install $(PIP_FLAGS) -r requirements/infra.txt
+	@touch $@
+
 # Stock InvokeAI, which the tests and the benchmark compare with.
 $(PEER): requirements/peer.txt $(MARKS)/engine $(MARKS)/dev
 	@echo "Installing what stock InvokeAI needs beside the engine (.venv-peer)"
@@ -112,14 +128,25 @@ $(LIBRARY): $(MARKS)/local $(MARKS)/engine
 LOCK := uv pip compile --generate-hashes --no-header --no-annotate --quiet
 lock: ## compile the locks anew (needs uv)
 	$(LOCK) --universal --python-version 3.11 pyproject.toml -o requirements/api.txt
+	$(LOCK) --universal --python-version 3.11 pyproject.toml --extra aws --extra tracing -c requirements/api.txt -o requirements/aws.txt
 	$(LOCK) --universal --python-version 3.11 pyproject.toml --extra local -c requirements/api.txt -o requirements/local.txt
 	$(LOCK) --universal --python-version 3.11 pyproject.toml --extra local --extra dev -c requirements/local.txt -o requirements/dev.txt
 	$(LOCK) --python-platform x86_64-manylinux_2_28 --python-version 3.11 requirements/engine.in -o requirements/engine.txt
 	$(LOCK) --python-platform x86_64-manylinux_2_28 --python-version 3.11 requirements/engine-dev.in -c requirements/engine.txt -o requirements/engine-dev.txt
 
+	$(LOCK) --universal --python-version 3.11 requirements/build.in -c requirements/dev.txt -o requirements/build.txt
+	$(LOCK) --universal --python-version 3.11 requirements/audit.in -o requirements/audit.txt
 	$(LOCK) --no-deps --universal --python-version 3.11 requirements/page.in -o requirements/page.txt
 	$(LOCK) --no-deps --universal --python-version 3.11 requirements/peer.in -o requirements/peer.txt
 	$(LOCK) --universal --python-version 3.11 requirements/client.in --override requirements/client-overrides.txt -o requirements/client.txt
+	$(LOCK) --universal --python-version 3.11 requirements/infra.in -o requirements/infra.txt
+
+image-size: ## how large what the API's image installs is; fails above 250 MB
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with venv is needed (Debian: python3-venv)."; exit 1; }
+	@$(PYTHON) docker/tree_size.py requirements/aws.txt
+
+nightly: dev ## random lives of the ledger: 100,000 steps by people at once (about an hour); infra-apply. Each runs whatever became of the other
+	failed=0; $(PY) -m infra.rehearsal || failed=1; $(PY) -m tests.credits.machine $(NIGHTLY) || failed=1; exit $$failed
 
 chaos: dev ## kill real workers with -9 until the queue is dry, and look at the money (minutes)
 	$(PY) -m tests.worker.chaos --engine invokeai
@@ -128,4 +155,4 @@ sheet: install ## draw the model card's sheet anew, through a worker of ours
 	$(PY) -m invokeai_saas admin models sheet models/starter/prompts.txt models/starter/sheet.png
 
 clean: ## remove environments and derived files; data/ stays
-	rm -rf .venv .venv-engine .venv-peer .venv-client $(MARKS) build out
+	rm -rf .venv .venv-engine .venv-peer .venv-client .venv-infra $(MARKS) build out

@@ -1,20 +1,21 @@
-"""Our service beside stock InvokeAI, judged by the targets in docs/requirements.md."""
+"""Our service beside stock InvokeAI, our ledger beside a naive one: judged by the targets in docs/requirements.md."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from bench import ledger
 from bench.calls import BOTH
-from bench.comparison import Plan, compare
+from bench.comparison import Plan, Say, compare
 from bench.contender import BenchError
 from bench.library import Library
-from bench.report import report
+from bench.report import Report, ledger_report, report
 from invokeai_saas.errors import SetupError
 
 
@@ -32,21 +33,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Library(options.pictures, options.others, options.boards),
         options.seconds,
         options.rounds,
-        [call for call in BOTH if not options.only or call.name in options.only],
+        [call for call in BOTH if _wanted(options, call.name)],
         options.folder,
         options.alone,
     )
     try:
-        result = report(*compare(plan, console.print), plan)
+        results = list(_measured(options, plan, console.print))
     except KeyboardInterrupt:
         return 1
     except (BenchError, SetupError) as error:
         console.print(f"[red]{error}[/]")
         return 1
-    console.print(*result.tables())
+    for result in results:
+        console.print(*result.tables())
     if options.markdown:
-        options.markdown.write_text(result.markdown())
-    return 1 if result.missed else 0
+        options.markdown.write_text("\n".join(result.markdown() for result in results))
+    return 1 if any(result.missed for result in results) else 0
+
+
+def _wanted(options: argparse.Namespace, name: str) -> bool:
+    return not options.only or name in options.only
+
+
+def _measured(options: argparse.Namespace, plan: Plan, say: Say) -> Iterator[Report]:
+    if plan.calls:
+        yield report(*compare(plan, say), plan)
+    if _wanted(options, ledger.NAME):
+        with ledger.own_folder() as folder:
+            figures = ledger.measure(folder, options.seconds, options.rounds, say)
+        yield ledger_report(figures, ledger.CONNECTIONS)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -62,8 +77,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="a tenth of the pictures, one short round: the targets are not meant for it",
     )
-    names = [call.name for call in BOTH]
-    parser.add_argument("--only", nargs="+", choices=names, metavar="CALL", help=f"of {', '.join(names)}")
+    names = [*(call.name for call in BOTH), ledger.NAME]
+    parser.add_argument("--only", nargs="+", choices=names, metavar="PART", help=f"of {', '.join(names)}")
     parser.add_argument("--folder", type=Path, help="keeps both sides' data there, and uses it again")
     parser.add_argument("--alone", action="store_true", help="ours without stock InvokeAI; nothing is judged")
     options = parser.parse_args(arguments)

@@ -23,6 +23,7 @@ _WAITS = (
     "stock InvokeAI's",
 )
 _COSTS = ("a core's time for an answer, ms", "our API", "our database", "stock InvokeAI")
+_LEDGER = ("", "InvokeAI SaaS", "naive version", "ours / naive", "target", "")
 _COLOURS = {"met": "[green]met[/]", "missed": "[red]missed[/]"}
 
 
@@ -51,7 +52,7 @@ class Figure:
         """The target in words; empty without one."""
         if self.at_most is not None:
             return f"<= {self.at_most:.2f}"
-        return "" if self.at_least is None else f">= {self.at_least:.0f}"
+        return "" if self.at_least is None else f">= {self.at_least:g}"
 
     @property
     def verdict(self) -> str:
@@ -105,6 +106,23 @@ class Report:
         yield _TARGETS, self.targets
         yield _WAITS, self.waits
         yield _COSTS, self.costs
+
+
+@dataclass(frozen=True)
+class LedgerReport(Report):
+    """The ledger's figures, beside the naive version instead of stock InvokeAI."""
+
+    def _parts(self) -> Iterator[tuple[Sequence[str], Sequence[tuple[str, ...]]]]:
+        yield _LEDGER, self.targets
+
+
+def ledger_report(figures: Sequence[Figure], connections: int) -> LedgerReport:
+    """Judged like everything else."""
+    title = (
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}:"
+        f" the ledger, {connections} connections"
+    )
+    return LedgerReport(title, [figure.cells() for figure in figures], [], [])
 
 
 def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from invokeai_saas.api import create_app
-from invokeai_saas.demo import free_port
+from invokeai_saas.embedded.ports import free_port
 from invokeai_saas.services import Services
 from invokeai_saas.serving import server_options
 from invokeai_saas.settings import Settings

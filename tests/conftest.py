@@ -13,6 +13,7 @@ from invokeai_saas.settings import Settings
 from tests import servers
 from tests.apps import LiveApi, RunningApi, running_api
 from tests.apps import live_api as serve_api
+from tests.aws import Aws, aws_server
 
 # Short tracebacks without local variables, as in production.
 configure_logs("error", process="tests")
@@ -33,6 +34,13 @@ def migrated(addresses: Addresses) -> Addresses:
     """The servers with the migrated template database on them."""
     servers.migrate_template(addresses)
     return addresses
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """The suite's own AWS."""
+    with aws_server(tmp_path_factory.mktemp("aws") / "aws.log") as running:
+        yield running
 
 
 @pytest.fixture

@@ -98,6 +98,17 @@ def make_download(connection: psycopg.Connection[Any], user_id: UUID, **changes:
     return str(values["item_name"])
 
 
+def make_export(connection: psycopg.Connection[Any], user_id: UUID) -> str:
+    """The row of a person's export, ready (no file), of the day before yesterday; answers its id."""
+    export, then = uuid4(), datetime.now(UTC) - timedelta(days=2)
+    insert(
+        connection, "privacy_exports", id=export, user_id=user_id, state="ready", file_size_bytes=22, alive_until=then,
+        s3_key=f"users/{user_id}/exports/{export}.zip", created_at=then, finished_at=then,
+        expires_at=then + timedelta(days=3),
+    )  # fmt: skip
+    return str(export)
+
+
 def people(database: TestDatabase) -> tuple[UUID, UUID]:
     """The first two people by address."""
     with psycopg.connect(database.owner) as connection:
@@ -105,15 +116,46 @@ def people(database: TestDatabase) -> tuple[UUID, UUID]:
     return first[0], second[0]
 
 
-def _fill(connection: psycopg.Connection[Any], user_id: UUID) -> None:
+def fill_tables(connection: psycopg.Connection[Any], user_id: UUID) -> None:
+    """A row of a person's in each table that has a tenant."""
     now = datetime.now(UTC)
     batch, job, board = uuid4(), secrets.randbelow(2**53), uuid4()
     reservation, movement = uuid4(), uuid4()
     credit = connection.execute("SELECT id FROM credits WHERE user_id = %s", [user_id]).fetchone()
     assert credit is not None
     mine: Row = {"user_id": user_id}
+    invoice = f"in_{uuid4()}"
+    insert(connection, "stripe_customers", **mine, customer_id=f"cus_{user_id}")
+    insert(
+        connection, "invoices", **mine, stripe_invoice_id=invoice, status="paid", description="d", amount=1,
+        amount_paid=1, currency="usd", created_at=now,
+    )  # fmt: skip
+    insert(
+        connection, "payments", **mine, kind="pack", stripe_invoice_id=invoice, amount=1, currency="usd",
+        status="paid", description="d", created_at=now,
+    )  # fmt: skip
+    insert(connection, "account_lapses", **mine, since=now, delete_after=now)
+    insert(
+        connection, "audit_log", actor="staff@example.com", action="credits.give", person_id=user_id, kind="person",
+        thing=str(user_id), reason="They asked for it",
+    )  # fmt: skip
+    insert(connection, "account_deletions", **mine, reason="asked", delete_at=now)
+    make_export(connection, user_id)
     insert(connection, "local_credentials", **mine, password_hash="x")
     insert(connection, "auth_sessions", **mine, refresh_hash=secrets.token_bytes(32), expires_at=now)
+    insert(
+        connection, "api_keys", **mine, name="k", prefix="isk_abcd", digest=secrets.token_bytes(32),
+    )  # fmt: skip
+    insert(connection, "staff_credentials", **mine, password_hash="x", totp_secret="A" * 32)
+    insert(
+        connection, "staff_sessions", **mine, secret_hash=secrets.token_bytes(32), address="a", expires_at=now,
+    )  # fmt: skip
+    insert(connection, "tester_plan_grants", **mine, reason="r", credits=1, ends_at=now + timedelta(days=1))
+    insert(connection, "mail_outbox", **mine, kind="welcome", key="once")
+    insert(
+        connection, "mail_links", **mine, purpose="verify_email", digest=secrets.token_bytes(32), email="a",
+        expires_at=now,
+    )  # fmt: skip
     name = make_image(connection, user_id)
     insert(connection, "boards", **mine, board_id=board, board_name="A board")
     insert(connection, "board_images", **mine, board_id=board, image_name=name)
@@ -126,6 +168,9 @@ def _fill(connection: psycopg.Connection[Any], user_id: UUID) -> None:
     insert(connection, "workflow_opened", **mine, workflow_id="default_1")
     insert(connection, "style_presets", **mine, name="p", positive_prompt="", negative_prompt="")
     insert(connection, "system_prompts", **mine, name="s", content="c")
+    organisation = uuid4()
+    insert(connection, "organisations", **mine, id=organisation, name=str(organisation))
+    insert(connection, "organisation_members", **mine, organisation_id=organisation, role="owner")
     insert(
         connection, "models", **mine, key=f"m-{user_id}", name="m", base="sd-1", type="main", format="diffusers",
         path=f"models/users/{user_id}/m", hash="h", file_size=1, record={"a": 1},
@@ -160,6 +205,8 @@ def _fill(connection: psycopg.Connection[Any], user_id: UUID) -> None:
         connection, "credit_transactions", **mine, id=movement, amount=-1, transaction_type="settlement",
         description="d", reference_id="r",
     )  # fmt: skip
+    insert(connection, "credit_revocations", **mine, reference_id="r", description="d")
+    insert(connection, "enqueue_keys", **mine, key="k", body_hash=b"h" * 32)
     insert(connection, "credit_allocations", **mine, transaction_id=movement, credit_id=credit[0], amount=-1)
     insert(
         connection, "usage_records", **mine, job_id=str(job), action_type="generate", model_used="m",
@@ -175,7 +222,7 @@ def fill_every_tenant_table(database: TestDatabase) -> set[str]:
     for email in ("ada@example.com", "bob@example.com"):
         user_id = make_person(database, email)
         with psycopg.connect(database.owner) as connection:
-            _fill(connection, user_id)
+            fill_tables(connection, user_id)
     with psycopg.connect(database.url()) as connection:
         rows = connection.execute(
             "SELECT DISTINCT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -23,7 +24,9 @@ def environment(settings: Settings) -> dict[str, str]:
     """The variables from which another process reads the same settings."""
     chosen = {}
     for name, value in settings:
-        if value is not None:
+        if isinstance(value, dict):
+            chosen[name.upper()] = json.dumps(value)
+        elif value is not None:
             chosen[name.upper()] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
     return {**os.environ, **chosen}
 
@@ -67,10 +70,10 @@ class ChildProcess:
         print(self._log.read_text(errors="replace")[-4000:])  # noqa: T201 - pytest shows it for failures only
 
 
-def saas(settings: Settings, name: str) -> ChildProcess:
-    """`invokeai-saas <name>` with these settings."""
+def saas(settings: Settings, name: str, python: str | Path = sys.executable) -> ChildProcess:
+    """`invokeai-saas <name>` with these settings, by this interpreter."""
     log = settings.data_dir / f"{name}-{settings.port}.log"
-    return ChildProcess([sys.executable, "-m", "invokeai_saas", name], environment(settings), log)
+    return ChildProcess([str(python), "-m", "invokeai_saas", name], environment(settings), log)
 
 
 def wait_for(url: str) -> None:

@@ -16,7 +16,9 @@ from invokeai_saas.db import migrate, roles
 from invokeai_saas.embedded.servers import Addresses
 from invokeai_saas.settings import Settings
 
-PASSWORDS = roles.RolePasswords(owner="owner-pw", api="api-pw", auth="auth-pw", worker="worker-pw")
+PASSWORDS = roles.RolePasswords(
+    owner="owner-pw", api="api-pw", auth="auth-pw", worker="worker-pw", billing="billing-pw", staff="staff-pw"
+)
 TEMPLATE = "migrated"
 _numbers = count(1)
 
@@ -49,6 +51,8 @@ class TestDatabase:
             "database_url": SecretStr(self.url(roles.API, "postgresql+asyncpg")),
             "database_auth_url": SecretStr(self.url(roles.AUTH, "postgresql+asyncpg")),
             "database_worker_url": SecretStr(self.url(roles.WORKER)),
+            "database_billing_url": SecretStr(self.url(roles.BILLING)),
+            "database_staff_url": SecretStr(self.url(roles.STAFF, "postgresql+asyncpg")),
             "database_owner_url": SecretStr(self.owner),
             "redis_url": SecretStr(self.addresses.redis_url),
             "s3_bucket": self.addresses.s3_bucket,
@@ -56,15 +60,22 @@ class TestDatabase:
             "aws_access_key_id": SecretStr(self.addresses.s3_access_key),
             "aws_secret_access_key": SecretStr(self.addresses.s3_secret_key),
             "media_signing_key": SecretStr("media-key-of-the-suite-of-32-bytes-or-more"),
+            "identity_secret": SecretStr("identity-secret-of-the-suite-of-32-bytes-or-more"),
             "writer_pool_size": 5,
             "reader_pool_size": 5,
             "login_attempts_per_minute": 10_000,
             "login_attempts_per_address": 10_000,
             "login_attempts_per_account": 10_000,
+            "staff_log_ins_per_hour": 10_000,
             "sign_ups_per_hour": 10_000,
+            "link_mails_per_hour": 10_000,
+            "link_mails_per_address": 10_000,
             "requests_per_minute": 1_000_000,
+            "key_requests_per_minute": 1_000_000,
+            "pages_per_minute": 1_000_000,
             "enqueues_per_minute": 1_000_000,
             "uploads_per_minute": 1_000_000,
+            "layers_per_minute": 1_000_000,
         }
         return Settings.model_validate(values | changes)
 

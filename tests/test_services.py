@@ -13,7 +13,7 @@ from invokeai_saas.errors import SetupError
 from invokeai_saas.settings import Settings
 from tests.apps import running_api
 
-NEEDED = ["database_url", "database_auth_url", "redis_url", "media_signing_key"]
+NEEDED = ["database_url", "database_auth_url", "redis_url", "media_signing_key", "identity_secret"]
 
 
 @pytest.mark.parametrize("name", NEEDED)

@@ -17,25 +17,41 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
+from invokeai_saas.admin.acts_endpoints import router as admin_acts_router
+from invokeai_saas.admin.endpoints import router as admin_router
 from invokeai_saas.billing.endpoints import router as billing_router
+from invokeai_saas.billing.selling.endpoints import router as selling_router
+from invokeai_saas.billing.stripe.endpoints import router as stripe_router
 from invokeai_saas.bodylimit import BodyLimitMiddleware
 from invokeai_saas.catalog.endpoints import router as catalog_router
 from invokeai_saas.catalog.installs.endpoints import router as installs_router
 from invokeai_saas.catalog.relationships.endpoints import router as relationships_router
 from invokeai_saas.credits.endpoints import router as credits_router
 from invokeai_saas.errors import ServiceError
+from invokeai_saas.figures.endpoints import router as figures_router
 from invokeai_saas.gallery.board_endpoints import router as boards_router
 from invokeai_saas.gallery.downloads.endpoints import router as downloads_router
 from invokeai_saas.gallery.endpoints import router as images_router
 from invokeai_saas.gallery.listing_endpoints import router as gallery_router
+from invokeai_saas.gallery.storage_endpoints import router as storage_router
 from invokeai_saas.gallery.uploads.endpoints import PATH as UPLOAD_PATH
 from invokeai_saas.gallery.uploads.endpoints import router as uploads_router
 from invokeai_saas.gallery.videos.endpoints import UPLOAD_PATH as VIDEO_UPLOAD_PATH
 from invokeai_saas.gallery.videos.endpoints import router as videos_router
 from invokeai_saas.identity.endpoints import router as identity_router
+from invokeai_saas.identity.hosted.endpoints import router as hosted_router
+from invokeai_saas.identity.keys.endpoints import router as keys_router
+from invokeai_saas.identity.recovery.endpoints import router as recovery_router
+from invokeai_saas.identity.staff.endpoints import router as staff_router
+from invokeai_saas.observability.metrics import ApiMetrics, served
 from invokeai_saas.observability.requests import RequestMiddleware
-from invokeai_saas.portal.endpoints import page_router
+from invokeai_saas.observability.tracing import open_provider
+from invokeai_saas.organisations.endpoints import router as organisations_router
+from invokeai_saas.portal.endpoints import is_opened, page_router
 from invokeai_saas.portal.endpoints import router as portal_router
+from invokeai_saas.portal.pages import show_error
+from invokeai_saas.privacy.endpoints import router as privacy_router
+from invokeai_saas.queue.endpoints import estimate_router
 from invokeai_saas.queue.endpoints import router as queue_router
 from invokeai_saas.realtime.publisher import Publisher
 from invokeai_saas.realtime.rooms import SOCKET_PATH
@@ -56,10 +72,19 @@ log = structlog.get_logger(__name__)
 
 def _routers() -> list[APIRouter]:
     return [
+        queue_router,  # first: each router before it costs every enqueue some hundredths of a millisecond
         identity_router,
-        queue_router,
+        recovery_router,
+        hosted_router,
+        keys_router,
+        estimate_router,
         billing_router,
+        selling_router,
+        stripe_router,
         credits_router,
+        storage_router,
+        organisations_router,
+        privacy_router,
         app_router,
         gallery_router,
         images_router,
@@ -77,6 +102,10 @@ def _routers() -> list[APIRouter]:
         installs_router,
         relationships_router,
         portal_router,
+        staff_router,
+        admin_router,
+        admin_acts_router,
+        figures_router,
         refusals_router,  # every path under /api that nobody before it has taken
         page_router,  # last: it answers every path that nobody else does
     ]
@@ -90,18 +119,24 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     """
     settings = settings or get_settings()
     sockets = make_server(settings)
+    metrics, traces = ApiMetrics(), open_provider(settings, "api")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_services(settings, Publisher(sockets)) as services:
             app.state.services = services
-            watching = asyncio.create_task(Sockets(sockets, services).watch())
+            connected = Sockets(sockets, services)
+            metrics.watch_sockets(connected.count)
+            watching = asyncio.create_task(connected.watch())
             try:
-                yield
+                with served(metrics.registry, settings.metrics_host, settings.metrics_port):
+                    yield
             finally:
                 watching.cancel()
                 await asyncio.wait([watching])
                 await sockets.manager.close()
+                if traces is not None:
+                    await asyncio.to_thread(traces.shutdown)
 
     app = FastAPI(
         title="InvokeAI SaaS",
@@ -110,6 +145,13 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         openapi_url=None,  # /openapi.json is served by the catalog, merged with InvokeAI's node schemas
         docs_url=None,
         redoc_url=None,
+        telemetry={
+            "tracing": traces is not None,
+            "tracer_provider": traces,
+            "metrics": False,
+            "logs": False,
+            "auto_configure": False,
+        },
     )
     for router in _routers():
         app.include_router(router)
@@ -125,13 +167,15 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             VIDEO_UPLOAD_PATH: settings.max_video_bytes + settings.max_body_bytes,
         },
     )
-    app.add_middleware(RequestMiddleware)
+    app.add_middleware(RequestMiddleware, metrics=metrics if settings.metrics_port else None)
     combined: ASGIApp = socketio.ASGIApp(sockets, other_asgi_app=app, socketio_path=SOCKET_PATH)
     return combined
 
 
-async def _service_error(request: Request, error: Exception) -> JSONResponse:
+async def _service_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)
+    if is_opened(request):
+        return show_error(request, error)
     return JSONResponse(error.body(), status_code=error.status, headers=error.headers())
 
 

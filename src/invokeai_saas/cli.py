@@ -10,29 +10,43 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from invokeai_saas.errors import ServiceError, SetupError
+from invokeai_saas import delivery
+from invokeai_saas.awssecrets import watch_secrets
+from invokeai_saas.billing.stripe.commands import app as payments
+from invokeai_saas.catalog.commands import app as models
+from invokeai_saas.costs.commands import costs
+from invokeai_saas.errors import SetupError
+from invokeai_saas.identity.staff.commands import app as staff
+from invokeai_saas.mail.commands import app as mail
+from invokeai_saas.organisations.commands import app as organisations
+from invokeai_saas.privacy.commands import app as privacy
 from invokeai_saas.settings import Settings, get_settings
+from invokeai_saas.terminal import err, out, say
+from invokeai_saas.worker import commands as worker_commands
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 admin = typer.Typer(no_args_is_help=True, help="What operators do.")
-models = typer.Typer(no_args_is_help=True, help="Models on offer.")
 page = typer.Typer(no_args_is_help=True, help="InvokeAI's web page.")
 nodes = typer.Typer(no_args_is_help=True, help="InvokeAI's node schemas.")
 library = typer.Typer(no_args_is_help=True, help="Workflows, style presets and prompts that InvokeAI ships.")
+app.command("workers")(worker_commands.workers)
+app.command("e2e")(delivery.e2e)
+admin.command("restored")(delivery.restored)
 app.add_typer(admin, name="admin")
+for group, name in (
+    (models, "models"),
+    (organisations, "organisations"),
+    (payments, "payments"),
+    (mail, "mail"),
+    (staff, "staff"),
+    (privacy, "privacy"),
+):
+    admin.add_typer(group, name=name)
 app.add_typer(page, name="page")
 app.add_typer(nodes, name="nodes")
 app.add_typer(library, name="library")
-admin.add_typer(models, name="models")
-
-out = Console()
-err = Console(stderr=True)
-
-
-def _say(text: str) -> None:
-    out.print(f"[bold cyan]•[/] {text}", highlight=False)
+app.add_typer(costs, name="costs")
 
 
 @app.command()
@@ -45,7 +59,7 @@ def up(
 
     settings = _with_engine(get_settings(), engine)
     service = LocalService(settings, workers=workers)
-    with running_service(service, _say):
+    with running_service(service, say):
         out.print(
             f"\n[bold green]Ready:[/] open {settings.public_url} (sign up at {settings.public_url}/signup)"
         )
@@ -56,7 +70,7 @@ def up(
             failed = service.wait()
         except KeyboardInterrupt:
             failed = None
-        _say("Stopping")
+        say("Stopping")
     if failed:
         raise SetupError(failed, f"See {settings.data_dir / 'logs'}, and `invokeai-saas doctor`.")
 
@@ -73,6 +87,7 @@ def _with_engine(settings: Settings, engine: str | None) -> Settings:
 def api() -> None:
     """Runs one API process."""
     from invokeai_saas.api import create_app
+    from invokeai_saas.db.logins import only_renewed
     from invokeai_saas.observability.logs import configure_logs
     from invokeai_saas.services import check_settings
     from invokeai_saas.serving import serve
@@ -80,6 +95,7 @@ def api() -> None:
     settings = get_settings()
     check_settings(settings)  # here rather than in uvicorn's hands, which would show a traceback
     configure_logs(settings.log_level, process="api")
+    watch_secrets(only_renewed)
     serve(create_app(settings), settings)
 
 
@@ -91,10 +107,13 @@ def worker(engine: Annotated[str | None, typer.Option(help="invokeai or mock.")]
 
     settings = _with_engine(get_settings(), engine)
     configure_logs(settings.log_level, process="worker")
+    watch_secrets()
     if settings.worker_engine == "mock":
         from invokeai_saas.worker.mock import MockEngine
 
-        Worker(settings, MockEngine(settings.mock_step_seconds)).run()
+        Worker(
+            settings, MockEngine(settings.mock_step_seconds, node_seconds=settings.mock_node_seconds)
+        ).run()
     else:
         from invokeai_saas.worker.engine.engine import InvokeAIEngine
 
@@ -110,7 +129,20 @@ def scheduler() -> None:
 
     settings = get_settings()
     configure_logs(settings.log_level, process="scheduler")
+    watch_secrets()
     Scheduler(settings).run()
+
+
+@app.command(hidden=True)
+def stripe(
+    folder: Annotated[Path, typer.Option(help="Where it keeps what it knows.")],
+    port: Annotated[int, typer.Option(help="On loopback.")],
+    webhook: Annotated[str, typer.Option(help="Where our API hears of what happens.")],
+) -> None:
+    """Runs the local Stripe, for development. STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET are its own."""
+    from invokeai_saas.embedded.stripe.process import serve_local_stripe
+
+    serve_local_stripe(get_settings(), folder, port, webhook)
 
 
 @app.command()
@@ -122,7 +154,7 @@ def migrate(revision: str = "head") -> None:
     if not url:
         raise SetupError("DATABASE_OWNER_URL is not set.", "Set it to the URL of the role invokeai_owner.")
     upgrade(url, revision)
-    _say(f"The database is at {revision}")
+    say(f"The database is at {revision}")
 
 
 @app.command()
@@ -175,63 +207,18 @@ def create_roles(
         settings.database_url,
         settings.database_auth_url,
         settings.database_worker_url,
+        settings.database_billing_url,
+        settings.database_staff_url,
     )
     given = [make_url(url.get_secret_value()).password if url.get_secret_value() else None for url in urls]
     if any(password is None for password in given):
         raise SetupError(
             "A role's password is not known.",
-            "Set DATABASE_OWNER_URL, DATABASE_URL, DATABASE_AUTH_URL and DATABASE_WORKER_URL, each with its password.",
+            "Set DATABASE_OWNER_URL, DATABASE_URL, DATABASE_AUTH_URL, DATABASE_WORKER_URL, DATABASE_BILLING_URL and"
+            " DATABASE_STAFF_URL, each with its password.",
         )
     ensure_roles(admin_url, RolePasswords(*map(str, given)))
-    _say("The roles are there; `invokeai-saas migrate` brings the tables")
-
-
-@models.command("scan")
-def scan_models() -> None:
-    """Registers the models below MODEL_DIR: diffusers folders, .safetensors and .gguf files."""
-    from invokeai_saas.catalog.registration import mark_missing, register_models
-    from invokeai_saas.local import owner_url, scan
-
-    settings = get_settings()
-    with out.status(f"Examining {settings.model_dir}"):
-        records = scan(settings)
-    for model in register_models(owner_url(settings), records):
-        _say(f"{model.path}: {model.key}")
-    for path in mark_missing(owner_url(settings), [record["path"] for record in records]):
-        _say(f"{path}: its files are gone")
-    _say(f"{len(records)} models registered")
-
-
-@models.command("probe", hidden=True)
-def probe_models(folder: Path) -> None:
-    """Prints a JSON line for each model below a folder. Runs in the engine's environment."""
-    import json
-
-    from invokeai_saas.worker.engine.probe import RefusedModel, probe_model, scan_folder
-
-    for found in scan_folder(folder):
-        if isinstance(found, RefusedModel):
-            err.print(f"left out {found.path.relative_to(folder)}: {found.reason}", highlight=False)
-            continue
-        try:
-            record = probe_model(found.path, found.logical_path)
-        except ServiceError as error:
-            err.print(f"left out {found.path.relative_to(folder)}: {error.message}", highlight=False)
-            continue
-        sys.stdout.write(json.dumps({"key": record["key"], **record}) + "\n")
-    sys.stdout.flush()
-
-
-@models.command("sheet")
-def sheet_of_models(
-    prompts: Annotated[Path, typer.Argument(help="A text file, one prompt a line.")],
-    output: Annotated[Path, typer.Argument(help="The PNG to write.")],
-) -> None:
-    """Draws each prompt with the first Stable Diffusion 1 model on offer, through a worker of its own."""
-    from invokeai_saas.sheet import make_sheet
-
-    lines = [line.strip() for line in prompts.read_text().splitlines() if line.strip()]
-    make_sheet(get_settings(), lines, output, out)
+    say("The roles are there; `invokeai-saas migrate` brings the tables")
 
 
 @page.command("install")
@@ -244,7 +231,7 @@ def install_page(source: Path) -> None:
         install.install_page_from_folder(source, target)
     else:
         install.install_page(source, target)
-    _say(f"InvokeAI's page is installed in {target}")
+    say(f"InvokeAI's page is installed in {target}")
 
 
 @nodes.command("export")
@@ -253,7 +240,7 @@ def export_nodes(target: Path) -> None:
     from invokeai_saas.worker.engine.schemas import export_node_schemas
 
     export_node_schemas(target)
-    _say(f"Node schemas written to {target}")
+    say(f"Node schemas written to {target}")
 
 
 @library.command("export")
@@ -261,7 +248,7 @@ def export_library(folder: Path) -> None:
     """Writes what InvokeAI ships for everybody, for the API. Runs in the engine's environment."""
     from invokeai_saas.worker.engine.shipped import export_shipped
 
-    _say(f"{export_shipped(folder)} workflows, presets and prompts written to {folder}")
+    say(f"{export_shipped(folder)} workflows, presets and prompts written to {folder}")
 
 
 @library.command("publish")
@@ -274,13 +261,15 @@ def publish_library() -> None:
 
     settings = get_settings()
     put = asyncio.run(publish_pictures(Shipped(settings.library_dir), open_object_store(settings)))
-    _say(f"{put} pictures put into the bucket")
+    say(f"{put} pictures put into the bucket")
 
 
 def main() -> None:
     """Runs the command; an expected error is a message and a remedy, not a traceback."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)  # which returns the code of a typer.Exit, rather than raising it
+        if isinstance(code, int) and code:
+            sys.exit(code)
     except SetupError as error:
         err.print(f"[bold red]Error:[/] {error}\n[bold]What to do:[/] {error.remedy}", highlight=False)
         sys.exit(1)

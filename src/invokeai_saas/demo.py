@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from invokeai_saas.embedded.ports import free_port
 from invokeai_saas.errors import SetupError
 from invokeai_saas.local import LocalService
 from invokeai_saas.settings import Settings
@@ -103,14 +103,15 @@ def text_to_image(model: dict[str, Any], prompt: str, seed: int) -> dict[str, An
 
 
 class DemoPerson:
-    """A person who has just signed up, speaking the public API.
+    """A person who has signed up or logged in, speaking the public API.
 
     Parameters:
         base_url: where the service answers.
+        patience: seconds for a picture.
     """
 
-    def __init__(self, base_url: str) -> None:
-        self._base_url = base_url
+    def __init__(self, base_url: str, patience: float = _PATIENCE) -> None:
+        self._base_url, self._patience = base_url, patience
         self._client = httpx.AsyncClient(base_url=base_url, timeout=30)
         self._token = ""
 
@@ -134,18 +135,26 @@ class DemoPerson:
         """Creates an account of its own; answers the address."""
         email = f"demo-{uuid4().hex[:8]}@example.com"
         password = f"Aa1-{secrets.token_urlsafe(12)}"
-        opened = await self.call("POST", "/api/v1/auth/sign-up", json={"email": email, "password": password})
-        self._token = opened["token"]
-        self._client.headers["authorization"] = f"Bearer {self._token}"
+        await self._enter("/api/v1/auth/sign-up", email, password)
         return email
 
-    async def model(self) -> dict[str, Any]:
-        """The first main model on offer."""
+    async def log_in(self, email: str, password: str) -> None:
+        """Enters an account that is there."""
+        await self._enter("/api/v1/auth/login", email, password)
+
+    async def _enter(self, path: str, email: str, password: str) -> None:
+        opened = await self.call("POST", path, json={"email": email, "password": password})
+        self._token = opened["token"]
+        self._client.headers["authorization"] = f"Bearer {self._token}"
+
+    async def model(self, name: str | None = None) -> dict[str, Any]:
+        """The first main model on offer, or the one of that name."""
         for model in (await self.call("GET", "/api/v2/models/"))["models"]:
-            if model["type"] == "main" and model["base"] == "sd-1":
+            if model["type"] == "main" and model["base"] == "sd-1" and name in (None, model["name"]):
                 return dict(model)
         raise SetupError(
-            "No Stable Diffusion 1 model is registered.", "Run `invokeai-saas admin models scan`."
+            f"No Stable Diffusion 1 model {name or ''} is registered.",
+            "Run `invokeai-saas admin models scan`.",
         )
 
     async def available(self) -> int:
@@ -165,7 +174,7 @@ class DemoPerson:
             batch = {"graph": text_to_image(model, prompt, seed), "runs": 1}
             queued = await self.call("POST", "/api/v1/queue/default/enqueue_batch", json={"batch": batch})
             path = f"/api/v1/queue/default/i/{queued['item_ids'][0]}"
-            deadline = time.monotonic() + _PATIENCE
+            deadline = time.monotonic() + self._patience
             while time.monotonic() < deadline:
                 item: dict[str, Any] = await self.call("GET", path)
                 if item["status"] in ("completed", "failed", "canceled"):
@@ -173,7 +182,9 @@ class DemoPerson:
                 # Events say when to look again; the slow look is for events that got lost.
                 over.clear()
                 await _within(over.wait(), 5)
-        raise SetupError(f"There was no picture within {_PATIENCE} seconds.", "See the worker's log.")
+        raise SetupError(
+            f"There was no picture within {self._patience:.0f} seconds.", "See the worker's log."
+        )
 
     def _events(self, on_step: _Step, over: asyncio.Event) -> _Sockets:
         return _Sockets(self._base_url, self._token, on_step, over)
@@ -215,13 +226,6 @@ async def _within(work: Awaitable[Any], seconds: float) -> None:
         return
 
 
-def free_port() -> int:
-    """A loopback port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def run_demo(settings: Settings, prompt: str, output: Path, console: Console) -> None:
     """Starts everything, makes one picture, writes it, prints what it cost, stops everything.
 
@@ -235,7 +239,7 @@ def run_demo(settings: Settings, prompt: str, output: Path, console: Console) ->
         local = settings.model_copy(
             update={"data_dir": Path(folder), "port": port, "public_url": f"http://127.0.0.1:{port}"}
         )
-        service = LocalService(local, quiet=True)
+        service = LocalService(local, quiet=True, payments=False)
         try:
             with stages.stage("Starting the service"):
                 service.start(lambda text: console.print(f"  {text}", highlight=False))

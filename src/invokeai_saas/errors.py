@@ -4,6 +4,7 @@
     ├── BadRequest             400  where InvokeAI's page expects this status
     ├── Unauthenticated        401  no token, a bad one, or an expired one
     ├── InsufficientCredits    402  needed and available stand beside the code
+    ├── CardDeclined           402  the bank's word, with a code of its own
     ├── NotInPlan              403  the feature, and the plans that have it
     ├── Forbidden              403  the role does not allow it
     ├── NotFound               404  missing, or another tenant's: the two look the same
@@ -86,6 +87,11 @@ class InsufficientCredits(ServiceError):
             " Choose fewer or smaller pictures, wait for running ones to finish, or add credits.",
             data={"needed": needed, "available": available},
         )
+
+
+class CardDeclined(ServiceError):
+    status = 402
+    code = "card_declined"
 
 
 class NotInPlan(ServiceError):

@@ -6,22 +6,25 @@ import asyncio
 import json
 import os
 import secrets
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import httpx
 from pydantic import SecretStr
 
+from invokeai_saas.billing.operating import gpu_tiers
 from invokeai_saas.catalog.registration import mark_missing, register_models
+from invokeai_saas.catalog.scanning import scan
 from invokeai_saas.db import migrate, roles
+from invokeai_saas.embedded.ports import LOOPBACK
 from invokeai_saas.embedded.process import end_leftovers
 from invokeai_saas.embedded.servers import Addresses, EmbeddedServers, running_addresses
+from invokeai_saas.embedded.state import write_private
+from invokeai_saas.embedded.stripe.process import LocalStripe, load_or_make
 from invokeai_saas.embedded.supervisor import ManagedProcess, Supervisor, print_line
 from invokeai_saas.errors import SetupError
 from invokeai_saas.settings import Settings
@@ -29,11 +32,18 @@ from invokeai_saas.storage.objects import open_object_store
 from invokeai_saas.studio.shipped import Shipped, publish_pictures
 
 Stage = Callable[[str], None]
-_SCAN_SECONDS = 300
 # No process is told a password that it has no use for.
-_API_URLS = frozenset({"DATABASE_URL", "DATABASE_AUTH_URL"})
-_WORKER_URLS = frozenset({"DATABASE_WORKER_URL"})
-_ALL_URLS = _API_URLS | _WORKER_URLS | {"DATABASE_OWNER_URL"}
+_PAYMENTS = frozenset({"STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE"})
+_WORKER_SECRETS = frozenset({"DATABASE_WORKER_URL"})
+_SECRETS_OF = {
+    "api": frozenset({"DATABASE_URL", "DATABASE_AUTH_URL", "DATABASE_STAFF_URL", "IDENTITY_SECRET"})
+    | _PAYMENTS,
+    "scheduler": _WORKER_SECRETS | _PAYMENTS | {"DATABASE_AUTH_URL", "DATABASE_BILLING_URL"},
+    "stripe": _PAYMENTS,
+}
+# Added to METRICS_PORT; there are at most sixteen workers.
+_METRICS_OFFSET = {"api": 0, "scheduler": 1} | {f"worker-{number}": 1 + number for number in range(1, 17)}
+_ALL_SECRETS = frozenset().union(*_SECRETS_OF.values()) | {"DATABASE_OWNER_URL"}
 
 
 @dataclass(frozen=True)
@@ -45,20 +55,29 @@ class LocalSecrets:
     auth_password: str
     worker_password: str
     media_signing_key: str
+    billing_password: str
+    identity_secret: str
+    staff_password: str
 
     @classmethod
     def load_or_make(cls, file: Path) -> LocalSecrets:
-        """Reads the secrets, or makes them on the first start."""
-        if not file.exists():
+        """Reads the secrets, and makes those that are missing: all on the first start, new ones after an upgrade."""
+        kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+        missing = {field.name for field in fields(cls)} - kept.keys()
+        if missing:
             file.parent.mkdir(parents=True, exist_ok=True)
-            made = cls(*(secrets.token_urlsafe(32) for _ in range(5)))
-            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-                json.dump(asdict(made), out)
-        return cls(**json.loads(file.read_text()))
+            kept |= {name: secrets.token_urlsafe(32) for name in missing}
+            write_private(file, json.dumps(kept))
+        return cls(**kept)
 
     def passwords(self) -> roles.RolePasswords:
         return roles.RolePasswords(
-            self.owner_password, self.api_password, self.auth_password, self.worker_password
+            self.owner_password,
+            self.api_password,
+            self.auth_password,
+            self.worker_password,
+            self.billing_password,
+            self.staff_password,
         )
 
 
@@ -77,7 +96,9 @@ def process_environment(addresses: Addresses, keys: LocalSecrets, settings: Sett
         "LIBRARY_DIR": str(settings.library_dir),
         "DATABASE_URL": url(roles.API, passwords.api),
         "DATABASE_AUTH_URL": url(roles.AUTH, passwords.auth),
+        "DATABASE_STAFF_URL": url(roles.STAFF, passwords.staff),
         "DATABASE_WORKER_URL": url(roles.WORKER, passwords.worker, "postgresql"),
+        "DATABASE_BILLING_URL": url(roles.BILLING, passwords.billing, "postgresql"),
         "DATABASE_OWNER_URL": url(roles.OWNER, passwords.owner, "postgresql"),
         "REDIS_URL": addresses.redis_url,
         "S3_ENDPOINT_URL": addresses.s3_endpoint,
@@ -85,9 +106,19 @@ def process_environment(addresses: Addresses, keys: LocalSecrets, settings: Sett
         "AWS_ACCESS_KEY_ID": addresses.s3_access_key,
         "AWS_SECRET_ACCESS_KEY": addresses.s3_secret_key,
         "MEDIA_SIGNING_KEY": keys.media_signing_key,
+        "IDENTITY_SECRET": keys.identity_secret,
         "DRAIN_SECONDS": "5",  # a job is handed back well before the supervisor's patience ends
     }
     return {**os.environ, **chosen}
+
+
+def worker_tiers(settings: Settings, url: str) -> list[str]:
+    """What workers on this machine serve: every tier, for nobody else would run its jobs; or those that are named.
+
+    Parameters:
+        url: of the owner's role.
+    """
+    return settings.worker_tiers.split(",") if "worker_tiers" in settings.model_fields_set else gpu_tiers(url)
 
 
 def _command(python: str | Path, *arguments: str) -> list[str]:
@@ -101,15 +132,20 @@ class LocalService:
         settings: DATA_DIR, HOST, PORT, MODEL_DIR and WORKER_ENGINE are what matters here.
         workers: how many worker processes.
         quiet: keep the processes' logs in files only.
+        payments: without a key of Stripe's, start the local one.
     """
 
-    def __init__(self, settings: Settings, *, workers: int = 1, quiet: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, *, workers: int = 1, quiet: bool = False, payments: bool = True
+    ) -> None:
         self.settings = settings
         self._workers = workers
         self._servers = EmbeddedServers(settings.data_dir, bucket=settings.s3_bucket)
         self._record = settings.data_dir / "processes.json"
         self._processes = Supervisor(record=self._record, log_sink=None if quiet else print_line)
         self.environment: dict[str, str] = {}
+        no_key = not settings.stripe_secret_key.get_secret_value()
+        self._own_stripe = payments and no_key and settings.deployment_mode == "local"
 
     def start(self, on_stage: Stage) -> None:
         """Starts everything; returns when the API answers.
@@ -133,6 +169,8 @@ class LocalService:
         self.environment = process_environment(addresses, keys, self.settings)
         migrate.upgrade(self.environment["DATABASE_OWNER_URL"])
         self._publish_library(addresses)
+        if self._own_stripe:
+            self._add_stripe()
         on_stage("Starting the API, the scheduler and the worker")
         self._add("api", _command(sys.executable, "api"), ready=self._api_answers)
         self._add("scheduler", _command(sys.executable, "scheduler"))
@@ -163,14 +201,27 @@ class LocalService:
         )
         asyncio.run(publish_pictures(Shipped(self.settings.library_dir), open_object_store(there)))
 
+    def _add_stripe(self) -> None:
+        """A Stripe that moves no money, where there is no key of the real one's."""
+        folder = self.settings.data_dir / "stripe"
+        local = load_or_make(folder)
+        self.environment |= local.environment()
+        listener = f"http://{LOOPBACK}:{self.settings.port}/api/v1/saas/stripe/webhook"
+        options = ["--folder", str(folder.absolute()), "--port", str(local.port), "--webhook", listener]
+        self._add("stripe", _command(sys.executable, "stripe", *options), ready=lambda: _answers(local))
+
     def _add(self, name: str, argv: list[str], ready: Callable[[], bool] | None = None) -> None:
         log_file = self.settings.data_dir / "logs" / f"{name}.log"
-        allowed = _API_URLS if name == "api" else _WORKER_URLS
-        env = {k: v for k, v in self.environment.items() if k not in _ALL_URLS or k in allowed}
+        allowed = _SECRETS_OF.get(name, _WORKER_SECRETS)
+        env = {k: v for k, v in self.environment.items() if k not in _ALL_SECRETS or k in allowed}
+        if self.settings.metrics_port is not None:  # each process has figures of its own
+            env["METRICS_PORT"] = str(self.settings.metrics_port + _METRICS_OFFSET.get(name, 0))
         self._processes.add(ManagedProcess(name=name, argv=argv, log_file=log_file, env=env, ready=ready))
 
     def _add_workers(self) -> None:
         python = self.worker_python()
+        tiers = worker_tiers(self.settings, self.environment["DATABASE_OWNER_URL"])
+        self.environment["WORKER_TIERS"] = ",".join(tiers)
         for number in range(1, self._workers + 1):
             self._add(f"worker-{number}", _command(python, "worker", "--engine", self.settings.worker_engine))
 
@@ -213,6 +264,13 @@ class LocalService:
         self._scan_mark.write_text(state)
 
 
+def _answers(local: LocalStripe) -> bool:
+    try:
+        return httpx.get(local.url, timeout=1).status_code == 404  # it has no front page
+    except httpx.HTTPError:
+        return False
+
+
 def owner_url(settings: Settings) -> str:
     """The owner role's URL: from the environment, or of the service that runs from this data folder.
 
@@ -241,32 +299,6 @@ def _folder_state(folder: Path) -> str:
             facts = file.stat()
             digest.update(f"{file.relative_to(folder)}:{facts.st_size}:{facts.st_mtime_ns}\n".encode())
     return digest.hexdigest()
-
-
-def scan(settings: Settings, environment: dict[str, str] | None = None) -> list[dict[str, Any]]:
-    """Records of the models below MODEL_DIR, as InvokeAI's probe in the engine's environment sees them.
-
-    Raises:
-        SetupError: there is no such environment, or the probe failed.
-    """
-    command = _command(settings.engine_python, "admin", "models", "probe", str(settings.model_dir.absolute()))
-    try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=_SCAN_SECONDS, check=True
-        )
-    except FileNotFoundError as error:
-        raise SetupError("The engine's environment is missing.", "Run `make install`.") from error
-    except subprocess.CalledProcessError as error:
-        lines = error.stderr.strip().splitlines()
-        raise SetupError(
-            f"The models could not be examined: {lines[-1] if lines else 'no message'}",
-            f"Look at {settings.model_dir} and at `invokeai-saas doctor`.",
-        ) from error
-    for line in done.stderr.splitlines():
-        if line.startswith("left out "):
-            sys.stderr.write(f"{line}\n")
-    # The engine's libraries print to standard output as they please; our records are the lines that are objects.
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"key"')]
 
 
 @contextmanager

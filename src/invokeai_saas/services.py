@@ -6,28 +6,41 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from stripe import StripeClient
 
+from invokeai_saas.billing.stripe.client import check_payments, close_stripe, open_stripe
 from invokeai_saas.catalog.changes import ModelRecords
 from invokeai_saas.catalog.nodes import NodeCatalog
+from invokeai_saas.credits.estimates import EstimateBook
 from invokeai_saas.db.direct import DirectPool, DirectReads
 from invokeai_saas.db.freshness import Freshness
+from invokeai_saas.db.logins import reader_login, writer_login
 from invokeai_saas.db.session import Database, open_database
 from invokeai_saas.errors import SetupError
 from invokeai_saas.gallery.downloads.runner import DownloadRunner
 from invokeai_saas.gallery.lists import GalleryLists
+from invokeai_saas.gallery.videos.poster import decoder
+from invokeai_saas.identity.hashes import KeyedHashes
+from invokeai_saas.identity.keeper import open_keeper
+from invokeai_saas.identity.recovery.service import Recovery
 from invokeai_saas.identity.service import Identity
 from invokeai_saas.identity.tokens import LocalIssuer
-from invokeai_saas.queue.doorbell import Doorbell
+from invokeai_saas.privacy.runner import ExportRunner
+from invokeai_saas.queue.bells import Doorbell, open_doorbell
 from invokeai_saas.queue.nodetypes import NodeTypes
 from invokeai_saas.ratelimit import RateLimiter
 from invokeai_saas.realtime.publisher import Publisher
 from invokeai_saas.settings import Settings
-from invokeai_saas.slots import Slots
+from invokeai_saas.slots import Slots, Spool
 from invokeai_saas.storage.media import MediaSigner
 from invokeai_saas.storage.objects import ObjectStore, open_object_store
 from invokeai_saas.studio.shipped import Shipped
+
+if TYPE_CHECKING:
+    from invokeai_saas.identity.hosted.service import HostedLogIn
 
 
 @dataclass(frozen=True)
@@ -39,11 +52,15 @@ class Services:
     writer: DirectPool  # for functions that are a transaction by themselves
     redis: Redis
     identity: Identity
+    recovery: Recovery
+    hosted: HostedLogIn | None  # None where no log-in page but our own is offered
     limiter: RateLimiter
     objects: ObjectStore
     decodes: Slots
     enqueues: Slots
-    receiving: Slots  # pictures that come in
+    estimates: EstimateBook
+    receiving: Slots  # files that come in
+    spool: Spool  # where they lie meanwhile
     media: MediaSigner
     gallery: GalleryLists
     nodes: NodeCatalog
@@ -52,12 +69,16 @@ class Services:
     doorbell: Doorbell
     publisher: Publisher
     downloads: DownloadRunner
+    exports: ExportRunner
     video_uploads: Slots
     shipped: Shipped
+    tills: Slots
+    stripe: StripeClient | None  # None where payments are not set up
 
 
 # Of a process, and of one person two, of which one waits at their account: more would take connections from others.
 _ENQUEUES_AT_ONCE = 8
+_TILLS = 5  # of a process: people whose wishes are being told to Stripe
 _RECEIVED_AT_ONCE = 100  # each lies in a temporary file meanwhile
 
 
@@ -74,16 +95,18 @@ def open_redis(settings: Settings) -> Redis:
 
 
 def local_issuer(settings: Settings) -> LocalIssuer:
-    """The embedded identity provider of one machine."""
+    """Our issuer, of the tokens that pages hold."""
+    given = settings.issuer_key.get_secret_value()
     key_file = settings.issuer_key_file or Path(settings.data_dir, "keys", "issuer.pem")
-    return LocalIssuer(key_file, f"{settings.public_url}/issuer", settings.cognito_client_id)
+    return LocalIssuer(given or key_file, f"{settings.public_url}/issuer", settings.cognito_client_id)
 
 
 def check_settings(settings: Settings) -> None:
     """Refuses to start without what everything rests on.
 
     Raises:
-        SetupError: an address is missing, or the key that signs picture paths is missing or short.
+        SetupError: an address is missing, or one of the two secrets (picture paths, hashes of identity) is missing or
+            short, or payments are set up by half, or a log-in page has no user pool, or there is no ffmpeg.
     """
     for name in ("database_url", "database_auth_url", "redis_url"):
         if not getattr(settings, name).get_secret_value():
@@ -91,6 +114,13 @@ def check_settings(settings: Settings) -> None:
                 f"{name.upper()} is not set.", "Set it, or let `invokeai-saas up` start the servers."
             )
     _media_signer(settings)
+    KeyedHashes(settings.identity_secret.get_secret_value())
+    check_payments(settings)
+    if settings.cognito_hosted_url and not settings.cognito_user_pool_id:
+        raise SetupError(
+            "COGNITO_HOSTED_URL is set, and COGNITO_USER_POOL_ID is not.", "Set both, or only the latter."
+        )
+    decoder()
 
 
 def _media_signer(settings: Settings) -> MediaSigner:
@@ -112,14 +142,19 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
     redis = open_redis(settings)
     freshness = Freshness(redis) if settings.reader_apart else None
     database = open_database(settings, freshness)
+    keeper = open_keeper(settings, database)
+    identity = Identity(
+        database, local_issuer(settings), settings, publisher.end_sessions, keeper.credentials
+    )
     nodes = NodeCatalog(settings.node_schemas)
     media = _media_signer(settings)
     objects = open_object_store(settings)
     downloads = DownloadRunner(settings, database, objects, publisher)
-    writer = DirectPool(settings.database_url, settings.writer_pool_overflow, settings)
-    reader = DirectPool(
-        settings.database_reader_url or settings.database_url, settings.reader_pool_overflow, settings
-    )
+    exports = ExportRunner(settings, database, objects)
+    writer = DirectPool(writer_login(settings), settings.writer_pool_overflow, settings)
+    reader = DirectPool(reader_login(settings), settings.reader_pool_overflow, settings)
+    payments = open_stripe(settings)
+    doorbell = open_doorbell(settings, redis)
     await writer.open()
     await reader.open()
     try:
@@ -128,26 +163,38 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
             database=database,
             writer=writer,
             redis=redis,
-            identity=Identity(database, local_issuer(settings), settings, publisher.end_sessions),
+            identity=identity,
+            recovery=keeper.recovery(identity.ended),
+            hosted=keeper.hosted(identity),
             limiter=RateLimiter(redis),
             objects=objects,
             decodes=Slots(settings.decodes_at_once),
             receiving=Slots(_RECEIVED_AT_ONCE, each=3),
+            spool=Spool(settings.max_spooled_bytes),
             enqueues=Slots(_ENQUEUES_AT_ONCE, each=2),
+            estimates=EstimateBook(database),
             media=media,
             gallery=GalleryLists(DirectReads(reader, writer, freshness), media),
             nodes=nodes,
             node_types=NodeTypes(nodes),
             models=ModelRecords(nodes),
-            doorbell=Doorbell(redis),
+            doorbell=doorbell,
             publisher=publisher,
             downloads=downloads,
+            exports=exports,
             video_uploads=Slots(settings.video_uploads_at_once),
             shipped=Shipped(settings.library_dir),
+            tills=Slots(_TILLS),
+            stripe=payments,
         )
     finally:
         await downloads.close()  # while there is a database to write to
+        await exports.close()
+        await doorbell.close()
+        await keeper.close()
         await redis.aclose()
+        if payments is not None:
+            await close_stripe(payments)
         await reader.close()
         await writer.close()
         await database.close()

@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
 from rich.progress import track
 
-from invokeai_saas.demo import DemoPerson, free_port
+from invokeai_saas.demo import DemoPerson
+from invokeai_saas.embedded.ports import free_port
 from invokeai_saas.errors import SetupError
 from invokeai_saas.local import LocalService, running_service
 from invokeai_saas.settings import Settings
@@ -39,7 +40,7 @@ def make_sheet(settings: Settings, prompts: Sequence[str], output: Path, console
     with tempfile.TemporaryDirectory(prefix="invokeai-saas-sheet-") as folder:
         port = free_port()
         changes = {"data_dir": Path(folder), "port": port, "public_url": f"http://127.0.0.1:{port}"}
-        service = LocalService(settings.model_copy(update=changes), quiet=True)
+        service = LocalService(settings.model_copy(update=changes), quiet=True, payments=False)
         with running_service(service, lambda text: console.print(f"• {text}", highlight=False)):
             pictures, seconds = asyncio.run(_draw(f"http://127.0.0.1:{port}", prompts, console))
     output.parent.mkdir(parents=True, exist_ok=True)

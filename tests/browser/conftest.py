@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from invokeai_saas.embedded.ports import LOOPBACK, choose_ports
 from invokeai_saas.embedded.servers import Addresses
 from invokeai_saas.settings import Settings
 from tests.browser.people import STARTER, WIDE, Visitor
+from tests.browser.street import Street, open_street
 from tests.graphs import add_model
 from tests.processes import saas, wait_for
 from tests.servers import TestDatabase, copied_database
@@ -74,20 +77,24 @@ def deployment(migrated: Addresses, tmp_path_factory: pytest.TempPathFactory) ->
 
     These tests share it, as people share a service: each comes with people of its own.
     """
+    changes = {"worker_engine": "mock", "mock_step_seconds": 0.1}
+    with deployed(migrated, tmp_path_factory.mktemp("service"), STARTER, sys.executable, changes) as found:
+        yield found
+
+
+@contextmanager
+def deployed(
+    migrated: Addresses, folder: Path, model: dict[str, Any], worker: str | Path, changes: dict[str, Any]
+) -> Iterator[Deployment]:
+    """A service. Parameters: worker: the interpreter of its worker; changes: to its settings."""
     if not (Settings().page_dir / "index.html").exists():
         pytest.fail("InvokeAI's page is not installed: run `make install`.")
     port = choose_ports(["api"], {})["api"]
     url = f"http://{LOOPBACK}:{port}"
     with copied_database(migrated) as database:
-        settings = database.settings(
-            tmp_path_factory.mktemp("service"),
-            port=port,
-            public_url=url,
-            worker_engine="mock",
-            mock_step_seconds=0.1,
-        )
-        add_model(database, **STARTER)
-        with saas(settings, "api"), saas(settings, "worker"):
+        settings = database.settings(folder, port=port, public_url=url, **changes)
+        add_model(database, **model)
+        with saas(settings, "api"), saas(settings, "worker", worker):
             wait_for(url)
             yield Deployment(url, settings, database)
 
@@ -112,6 +119,13 @@ async def chromium(request: pytest.FixtureRequest, screenshots: Path) -> AsyncIt
             for number, page in enumerate(pages):
                 await page.screenshot(path=screenshots / f"failed-{request.node.name}-{number}.png")
         await browser.close()
+
+
+@pytest.fixture
+async def street(settings: Settings, tmp_path: Path, chromium: Browser) -> AsyncIterator[Street]:
+    """A service that sells, and a page of the chromium's in front of it."""
+    async with open_street(settings, tmp_path, chromium) as found:
+        yield found
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from playwright.async_api import (
     Locator,
     Page,
     Response,
+    TimeoutError,
     expect,
 )
 
@@ -197,6 +199,21 @@ class Visitor:
         await self.bar.wait_for()
         text = await self.page.locator(f"invokeai-saas-bar .{figure}").text_content()
         return int((text or "").replace(",", ""))
+
+    async def mark_both(self) -> None:
+        """Marks the two pictures of the gallery.
+
+        The page scrolls, and chooses what came last, at moments of its own: whoever sees that marks them once more.
+        """
+        marked = self.page.locator("[data-item-id][data-selected=true]")
+        for _ in range(6):
+            with suppress(TimeoutError):
+                await self.pictures.first.click(timeout=PATIENCE / 6)
+                await self.pictures.last.click(modifiers=["Shift"], timeout=PATIENCE / 6)
+                await self.page.wait_for_timeout(1000)
+                if await marked.count() == 2:
+                    return
+        await expect(marked).to_have_count(2)
 
     async def shown(self, picture: Locator) -> bool:
         """Whether a picture has loaded and has more than one colour."""

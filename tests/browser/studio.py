@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from pathlib import Path
 
 from playwright.async_api import Locator, TimeoutError, expect
@@ -34,6 +36,11 @@ class Canvas:
         await self._person.choose("Inpaint Mask")
         await self._page.get_by_text("Inpaint Masks (1)").wait_for()
         await self._strokes(width=120, offsets=(-20, 20))
+
+    async def expect_box(self, edge: int) -> None:
+        """What stands over the canvas of its box, which is drawn at its own size."""
+        await expect(self._page.get_by_text(f"{edge}×{edge} px")).to_be_visible(timeout=PATIENCE)
+        await expect(self._page.get_by_text("Scaled Bbox")).to_have_count(0)
 
     async def expect_layers(self, count: int) -> None:
         """What the layers' panel says."""
@@ -74,14 +81,29 @@ class Workflows:
     async def add_node(self, title: str) -> Locator:
         """A node by its title, moved to where it covers no other."""
         await self._page.get_by_role("button", name="Add Node").click()
-        dialog = self._page.get_by_role("dialog").filter(
-            has=self._page.get_by_placeholder("Search for nodes")
-        )
-        await self._page.keyboard.type(title)
+        search = self._page.get_by_placeholder("Search for nodes")
+        dialog = self._page.get_by_role("dialog").filter(has=search)
+        await search.fill(title)
         await dialog.get_by_text(title, exact=True).click()
         node = self._page.locator(".react-flow__node").filter(has_text=title)
         await node.wait_for()
         return node
+
+    async def spread(self) -> None:
+        """Lays the nodes out side by side, all of them in sight."""
+        await self._page.get_by_role("button", name="Auto Layout").click()
+        await self._page.get_by_role("button", name="Apply", exact=True).click()
+        await self._page.keyboard.press("Escape")
+        await self._page.get_by_role("button", name="Fit View").click()
+
+    async def connect(self, source: Locator, output: str, target: Locator, field: str | None = None) -> None:
+        """An edge, drawn from an output to an input: of the same name, unless another is given."""
+        edges = self._page.locator(".react-flow__edge")
+        before = await edges.count()
+        start = source.locator(f".react-flow__handle.source[data-handleid={output}]")
+        end = target.locator(f".react-flow__handle.target[data-handleid={field or output}]")
+        await start.drag_to(end, force=True)
+        await expect(edges).to_have_count(before + 1)
 
     async def save_as(self, name: str) -> None:
         await self._page.get_by_role("button", name="Workflow Editor Menu").first.click()
@@ -109,19 +131,39 @@ class Gallery:
     async def add_board(self, name: str) -> None:
         """A new board, which is then the chosen one."""
         await self._page.get_by_test_id("add-board-button").click()
-        title = self._page.get_by_text("My Board", exact=True).first
-        await title.dblclick()
-        await self._page.keyboard.press("ControlOrMeta+a")
-        await self._page.keyboard.type(name)
-        await self._page.keyboard.press("Enter")
+        # The list is drawn anew when the board has come, which ends a renaming that has begun already.
+        title = self.board("My Board")
+        field = self._page.locator("input[value='My Board']")
+        for _ in range(6):
+            with suppress(TimeoutError):
+                await title.dblclick(timeout=PATIENCE / 12)
+                await field.fill(name, timeout=PATIENCE / 12)
+                await self._page.keyboard.press("Enter")
+                await self.board(name).wait_for(timeout=PATIENCE / 12)
+                return
         await self.board(name).wait_for()
 
     def board(self, name: str) -> Locator:
-        return self._page.get_by_text(name, exact=True).first
+        """Its title in the list. The gallery's head, a button, shows the chosen board's too, and folds it up."""
+        titled = f'xpath=//*[normalize-space(text())="{name}"][not(ancestor-or-self::button)]'
+        return self._page.locator(titled).first
+
+    def count(self, board: str) -> Locator:
+        """Of pictures and of assets on it, "1 | 2", as the list of boards says."""
+        row = self.board(board).locator("xpath=..")
+        return row.get_by_text(re.compile(r"^\d+ \| \d+$"))
 
     async def board_menu(self, name: str, item: str) -> None:
         await self._open_menu(self.board(name), item)
         await self._person.choose(item)
+
+    async def delete_board(self, name: str, how: str) -> None:
+        """By the board's menu and one of the buttons of the question that it asks."""
+        await self.board_menu(name, "Delete Board")
+        question = self._page.get_by_role("alertdialog").filter(visible=True)
+        await question.get_by_role("button", name=how, exact=True).click()
+        await question.wait_for(state="hidden")
+        await expect(self._page.get_by_text(name, exact=True)).to_have_count(0, timeout=PATIENCE)
 
     async def upload(self, file: Path) -> None:
         async with self._page.expect_file_chooser() as choosing:

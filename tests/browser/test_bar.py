@@ -13,8 +13,10 @@ from tests.browser.people import DESKTOP, PATIENCE, PHONE, Visitor
 
 pytestmark = pytest.mark.timeout(300)
 
-# Controls of the page that lie under our bar, or reach into it.
-_COVERED = """() => {
+# Controls of the page that lie under our bar, or reach into it, as it is painted: a frame may begin with the page's own
+# changes, which the bar follows before anybody sees them.
+_COVERED = """async () => {
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     const host = document.querySelector("invokeai-saas-bar");
     const box = host.shadowRoot.querySelector(".chip").getBoundingClientRect();
     const controls = "button, a, input, textarea, select, [role=button], [tabindex='0']";

@@ -34,8 +34,7 @@ async def test_uploaded_and_downloaded(
     assert await ada.shown(ada.pictures.locator("img").first)
     await ada.look("20-uploaded")
 
-    await ada.pictures.first.click()
-    await ada.pictures.last.click(modifiers=["Shift"])
+    await ada.mark_both()
     await ada.pictures.last.click(button="right")
     await ada.page.get_by_text("Download 2 Images").click()
     link = ada.page.get_by_text("Click here to download")

@@ -18,7 +18,8 @@ async def test_from_a_prompt_to_a_picture(
 ) -> None:
     ada = await Visitor.arrive(chromium, deployment.url, screenshots)
     await ada.open("/")
-    await ada.page.get_by_role("link", name="Create an account").click()
+    await ada.look("00-landing")
+    await ada.page.get_by_role("link", name="Start free trial").first.click()
     await expect(ada.page.get_by_text("7 days and 500 credits")).to_be_visible()
     await ada.look("01-sign-up")
     ada.complaints.clear()  # before log-in the page asks for fifty things that nobody may see

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from playwright.async_api import expect
 
-from tests.browser.people import PATIENCE, Visitor
+from tests.browser.people import PATIENCE, STARTER, Visitor
 from tests.browser.studio import Canvas, Gallery, Queue, Workflows
 
 pytestmark = pytest.mark.timeout(300)
@@ -86,6 +86,7 @@ async def test_the_canvas(ada: Visitor, bob: Visitor) -> None:
     async def work(person: Visitor, name: str) -> None:
         canvas = Canvas(person)
         await canvas.open()
+        await canvas.expect_box(STARTER["default_settings"]["width"])
         await canvas.draw_layer()
         await canvas.draw_mask()
         await person.invoke(PROMPTS[name])
@@ -213,8 +214,7 @@ async def _find_in_gallery(person: Visitor) -> None:
 async def _throw_away(person: Visitor, board: str) -> None:
     """Two pictures at once, and then the board; it is archived first."""
     page, gallery = person.page, Gallery(person)
-    await person.pictures.first.click()
-    await person.pictures.last.click(modifiers=["Shift"])
+    await person.mark_both()
     await page.keyboard.press("Delete")
     question = page.get_by_role("alertdialog").filter(visible=True)
     await question.get_by_role("button", name="Delete").click()

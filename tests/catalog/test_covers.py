@@ -6,10 +6,15 @@ import io
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from PIL import Image
 
+from invokeai_saas.catalog import covers
+from invokeai_saas.errors import NotFound
 from invokeai_saas.identity.access import MEDIA_COOKIE
+from invokeai_saas.storage.decoding import small_picture
+from invokeai_saas.storage.objects import ObjectStore
 from tests.apps import RunningApi, Subject
 from tests.catalog.people import MODELS, add_model
 from tests.servers import TestDatabase
@@ -100,3 +105,57 @@ async def test_what_is_no_small_picture_is_refused(
     key = add_model(database, ada.user_id, "mine")["key"]
     assert (await _send(ada, key, data)).status_code == status
     assert (await ada.get(f"{MODELS}/i/{key}/image")).status_code == 404
+
+
+async def test_no_transaction_is_open_while_a_cover_is_drawn_and_stored(
+    api: RunningApi, database: TestDatabase, ada: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = add_model(database, ada.user_id, "mine")["key"]
+    pool: Any = api.services.database.writer.pool
+    held: list[int] = []
+    draw, put = small_picture, ObjectStore.put
+
+    def drawn(data: bytes) -> bytes:
+        held.append(pool.checkedout())
+        return draw(data)
+
+    async def stored(*arguments: Any) -> None:
+        held.append(pool.checkedout())
+        await put(*arguments)
+
+    monkeypatch.setattr(covers, "small_picture", drawn)
+    monkeypatch.setattr(ObjectStore, "put", stored)
+    assert (await _send(ada, key, _picture())).status_code == 200
+    assert held == [0, 0]
+
+
+async def test_a_cover_whose_model_goes_meanwhile_leaves_no_file(
+    api: RunningApi, database: TestDatabase, ada: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = add_model(database, ada.user_id, "mine")["key"]
+    put, kept = ObjectStore.put, []
+
+    async def stored(self: ObjectStore, name: str, *arguments: Any) -> None:
+        await put(self, name, *arguments)
+        kept.append(name)
+        with psycopg.connect(database.owner) as connection:
+            connection.execute("DELETE FROM models WHERE key = %s", [key])
+
+    monkeypatch.setattr(ObjectStore, "put", stored)
+    assert (await _send(ada, key, _picture())).status_code == 404
+    with pytest.raises(NotFound):
+        await api.services.objects.head(kept[0])
+
+
+async def test_what_moves_gives_its_first_frame_and_what_lies_stands_upright(
+    database: TestDatabase, ada: Subject
+) -> None:
+    key = add_model(database, ada.user_id, "mine")["key"]
+    frames = [Image.new("RGB", (40, 20), colour) for colour in ("red", "blue")]
+    moving = _picture("GIF", (40, 20), save_all=True, append_images=frames)
+    assert (await _send(ada, key, moving)).status_code == 200
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    assert (await _send(ada, key, _picture("JPEG", (600, 300), exif=turned))).status_code == 200
+    shown = await ada.get(f"{MODELS}/i/{key}/image")
+    assert Image.open(io.BytesIO(shown.content)).size == (128, 256)

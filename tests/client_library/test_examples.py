@@ -1,6 +1,6 @@
 """`invokeai-py-client` 1.1.1, which nobody here wrote: its documented examples see the same at stock InvokeAI and here.
 
-Nothing differs between the two runs but the address and the token.
+Nothing differs between the two runs but the address and the token, which here is an API key.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import pytest
 from tests.apps import LiveApi
 from tests.client_library.conftest import MODEL, command
 from tests.graphs import add_model
+from tests.identity.keys.people import make_key
+from tests.plans import put_on
 from tests.servers import TestDatabase
 from tests.workers import working
 
@@ -26,9 +28,11 @@ async def seen_here(environments: None, live_api: LiveApi, database: TestDatabas
     """What the examples saw at our API, with the mock worker."""
     add_model(database, **MODEL, base="sdxl")
     ada = await live_api.person("ada@example.com")
+    put_on(database, ada.user_id, "tester")  # who may have keys, on the tier that the worker serves
+    key = (await make_key(ada))["key"]
     async with working(live_api.settings):
         running = await asyncio.create_subprocess_exec(
-            *command(live_api.url, str(ada.token)),
+            *command(live_api.url, key),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from tests.conformance.nearby import REPOSITORY
+
 if TYPE_CHECKING:
     from tests.conformance.scene import Scene
 
@@ -112,6 +114,22 @@ async def _with_cover(scene: Scene) -> Call:
     return Call()
 
 
+async def _with_files(scene: Scene) -> Call:
+    await scene.store_lora(scene.made["key"])
+    return Call()
+
+
+async def _with_checkpoint(scene: Scene) -> Call:
+    await scene.store_checkpoint(scene.made["key"])
+    return Call()
+
+
+async def _keys_with_files(scene: Scene) -> Call:
+    key = await scene.thing("key")
+    await scene.store_lora(key)
+    return Call(json={"keys": [key]})
+
+
 async def _with_thumbnail(scene: Scene) -> Call:
     path = f"/api/v1/workflows/i/{scene.made['workflow_id']}/thumbnail"
     (await scene.owner.request("PUT", path, files={"image": png()})).raise_for_status()
@@ -150,21 +168,12 @@ async def _item_ids(scene: Scene) -> Call:
     return Call(json={"item_ids": [int(await scene.thing("item_id"))]})
 
 
-async def _expand(scene: Scene) -> Call:
-    return Call(json={"prompt": "a heart", "model_key": await scene.thing("text_model")})
-
-
-async def _describe(scene: Scene) -> Call:
-    names = {"image_name": await scene.thing("image_name"), "model_key": await scene.thing("text_model")}
-    return Call(json=names)
-
-
 async def _login(scene: Scene) -> Call:
     return Call(json={"email": scene.email, "password": scene.password, "remember_me": True})
 
 
 async def _install_source(scene: Scene) -> Call:
-    return Call(query={"source": "someone/model"}, json={"name": "Mine"})
+    return Call(query={"source": REPOSITORY}, json={"name": "Mine"})
 
 
 _LIST = {
@@ -230,15 +239,17 @@ CALLS: dict[str, Build] = {
     "GET /api/v2/models/get_by_attrs": _by_attributes,
     "GET /api/v2/models/get_by_hash": _by_hash,
     "POST /api/v2/models/hf_login": body(token="hf_x"),
-    "GET /api/v2/models/hugging_face": query(hugging_face_repo="someone/model"),
+    "GET /api/v2/models/hugging_face": query(hugging_face_repo=REPOSITORY),
     "POST /api/v2/models/i/bulk_delete": naming(keys=["key"]),
-    "POST /api/v2/models/i/bulk_reidentify": naming(keys=["key"]),
+    "POST /api/v2/models/i/bulk_reidentify": _keys_with_files,
+    "POST /api/v2/models/i/{key}/reidentify": _with_files,
+    "PUT /api/v2/models/convert/{key}": _with_checkpoint,
     "PATCH /api/v2/models/i/{key}": body(name="Renamed", description="Draws hearts."),
     "GET /api/v2/models/i/{key}/image": _with_cover,
     "DELETE /api/v2/models/i/{key}/image": _with_cover,
     "PATCH /api/v2/models/i/{key}/image": fixed(Call(files={"image": png()})),
     "POST /api/v2/models/install": _install_source,
-    "GET /api/v2/models/install/huggingface": query(source="someone/model"),
+    "GET /api/v2/models/install/huggingface": query(source=REPOSITORY),
     "POST /api/v2/models/install/{id}/restart_file": fixed(
         Call(json="https://example.com/model.safetensors")
     ),
@@ -249,6 +260,7 @@ CALLS: dict[str, Build] = {
     "POST /api/v1/model_relationships/batch": naming(model_keys=["key"]),
     # queue
     "POST /api/v1/queue/{queue_id}/enqueue_batch": _batch,
+    "POST /api/v1/credits/estimate": _batch,
     "PUT /api/v1/queue/{queue_id}/cancel_by_batch_ids": naming(batch_ids=["batch_id"]),
     "PUT /api/v1/queue/{queue_id}/cancel_by_destination": query(destination="canvas"),
     "GET /api/v1/queue/{queue_id}/counts_by_destination": query(destination="canvas"),
@@ -272,8 +284,6 @@ CALLS: dict[str, Build] = {
     "PATCH /api/v1/system_prompts/i/{system_prompt_id}": body(content="Write a better prompt."),
     # utilities
     "POST /api/v1/utilities/dynamicprompts": body(prompt="a {red|green} heart", max_prompts=5),
-    "POST /api/v1/utilities/expand-prompt": _expand,
-    "POST /api/v1/utilities/image-to-prompt": _describe,
     # videos
     "GET /api/v1/videos/": query(**_PAGE),
     "POST /api/v1/videos/board": naming(board_id="board_id", video_name="video_name"),
@@ -310,17 +320,5 @@ CALLS: dict[str, Build] = {
 # What a good call gets in the place of the first success of InvokeAI's document.
 EXPECTED = {
     "DELETE /api/v2/models/install": 204,  # its document has 200 too, its endpoint never answers it
-    "PUT /api/v2/models/convert/{key}": 422,  # no model is of a kind that could be converted
     "GET /api/v1/utilities/fonts/{font_path}": 404,  # there are none
-    "POST /api/v1/utilities/expand-prompt": 422,  # no text models are on offer
-    "POST /api/v1/utilities/image-to-prompt": 422,
 }
-# Good calls that a test of these cannot make.
-ASK_THE_HUB = {
-    "GET /api/v2/models/hugging_face",
-    "GET /api/v2/models/install/huggingface",
-}  # tests/catalog/installs
-ASK_A_WORKER = {
-    "POST /api/v2/models/i/{key}/reidentify",
-    "POST /api/v2/models/i/bulk_reidentify",
-}  # tests/catalog

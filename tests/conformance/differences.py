@@ -43,6 +43,7 @@ def covers(intended: Intended, seen: Seen) -> bool:
 _UNKNOWN = "what nobody has and what is another's are one 404"
 _QUERY = "parameters that are wrong are a 422, whatever is wrong with them"
 _GRAPH = "a graph comes back as it was sent: defaults are the engine's to fill in"
+_LANGUAGE = "no worker runs language models, whichever is named"
 _PAST = "the mock engine of these tests keeps no account of how it went"
 
 INTENDED = [
@@ -72,13 +73,6 @@ INTENDED = [
     Intended(
         "GET /api/v1/app/app_deps", "*", "string", "nothing", "our server's parts are nobody's business"
     ),
-    Intended(
-        "GET /api/v1/app/invocation_cache/status",
-        "status",
-        "403",
-        "200",
-        "truthful: workers have no such cache",
-    ),
     # gallery
     Intended("GET /api/v1/boards/ (neither all nor a page)", "status", "400", "422", _QUERY),
     Intended("GET /api/v1/gallery/item_names (no day)", "status", "200", "422", _QUERY),
@@ -95,13 +89,6 @@ INTENDED = [
         "a person's own; there they are everybody's",
     ),
     # queue
-    Intended(
-        "PUT /api/v1/queue/{queue_id}/processor/*",
-        "status",
-        "403",
-        "200",
-        "the workers always run: nothing to refuse",
-    ),
     Intended("* /api/v1/queue/*", "*graph.nodes.blank.*", "*", "nothing", _GRAPH),
     Intended(
         "* /api/v1/queue/*", "*device", "string", "*", "which machine it was is not the person's to know"
@@ -127,6 +114,9 @@ INTENDED = [
         "GET /api/v2/models/install", "status", "403", "200", "a person's own; there they are everybody's"
     ),
     Intended("GET /api/v2/models/i/{key}/image (unknown)", "status", "500", "404", _UNKNOWN),
+    # utilities
+    Intended("POST /api/v1/utilities/expand-prompt", "status", "404", "403", _LANGUAGE),
+    Intended("POST /api/v1/utilities/image-to-prompt", "status", "404", "403", _LANGUAGE),
     # library
     Intended(
         "* /api/v1/workflows/i/{workflow_id}/thumbnail",

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import psycopg
+from psycopg.types.json import Jsonb
 
 from tests.apps import PASSWORD, RunningApi, Subject
 from tests.conformance.calls import CALLS, Call, mp4, png
+from tests.conformance.nearby import CHECKPOINT, LORA, worker_for
 from tests.conformance.records import starter_record
 from tests.contract import BY_NAME
-from tests.factories import insert, make_image, make_video
+from tests.factories import insert, make_export, make_image, make_video
 from tests.graphs import add_model, batch_body, picture_graph
 from tests.servers import TestDatabase
 from tests.waiting import eventually
@@ -45,11 +48,13 @@ class Scene:
     password: str = PASSWORD
     own_models: bool = False
     made: dict[str, str] = field(default_factory=dict)  # the newest of each kind
+    history: set[tuple[str, str]] = field(default_factory=set)  # (kind, thing) of all
     _model: dict[str, Any] | None = None
 
     async def thing(self, kind: str) -> str:
         """A new thing of a kind, named like the path's parameter that names it. Raises Missing."""
         self.made[kind] = await _MAKERS[kind](self)
+        self.history.add((kind, self.made[kind]))
         return self.made[kind]
 
     async def call(self, name: str) -> tuple[str, str, Call]:
@@ -65,7 +70,8 @@ class Scene:
     async def send(self, name: str) -> httpx.Response:
         """A good call's answer to the owner. Raises Missing."""
         method, path, call = await self.call(name)
-        return await self.owner.request(method, path, **call.options())
+        async with worker_for(name, self.api.settings):
+            return await self.owner.request(method, path, **call.options())
 
     async def model(self) -> dict[str, Any]:
         """The model on offer to all; a new one of the owner's where models are their own."""
@@ -78,6 +84,28 @@ class Scene:
         owner, key = self.owner.user_id, str(uuid4())
         record = starter_record() | {"key": key, "name": f"Model {key}", "hash": f"blake3:{key}"}
         return add_model(self.database, owner, **record | {"path": f"models/users/{owner}/{key}"})
+
+    async def store_file(self, key: str, name: str, contents: bytes) -> None:
+        """Gives a model of the owner's a file, which the mock engine is to know."""
+        stored = f"users/{self.owner.user_id}/models/{key}/{name}"
+        await self.api.services.objects.put(stored, contents, "application/octet-stream")
+        file = {"path": name, "key": stored, "size": len(contents), "sha256": sha256(contents).hexdigest()}
+        with psycopg.connect(self.database.owner) as connection:
+            connection.execute("UPDATE models SET files = %s WHERE key = %s", [Jsonb([file]), key])
+
+    async def store_lora(self, key: str) -> None:
+        """Makes a model of the owner's a LoRA."""
+        await self.store_file(key, "lora.safetensors", LORA)
+
+    async def store_checkpoint(self, key: str) -> None:
+        """Makes a model of the owner's a single-file checkpoint."""
+        await self.store_file(key, "dream.safetensors", CHECKPOINT)
+        with psycopg.connect(self.database.owner) as connection:
+            connection.execute(
+                "UPDATE models SET format = 'checkpoint', record = record || '{\"format\": \"checkpoint\"}'"
+                " WHERE key = %s",
+                [key],
+            )
 
     @property
     def own_model(self) -> dict[str, Any] | None:
@@ -160,6 +188,13 @@ async def _download(scene: Scene) -> str:
     return name
 
 
+async def _export(scene: Scene) -> str:
+    """An archive of the day before yesterday."""
+    assert scene.owner.user_id is not None
+    with psycopg.connect(scene.database.owner) as connection:
+        return make_export(connection, scene.owner.user_id)
+
+
 async def _key(scene: Scene) -> str:
     return str((await scene.model())["key"])
 
@@ -191,6 +226,11 @@ async def _owner(scene: Scene) -> str:
     return str(scene.owner.user_id)
 
 
+async def _api_key(scene: Scene) -> str:
+    answer = await scene.owner.post("/api/v1/keys", json={"name": "A program"})
+    return str(answer.json()["id"])
+
+
 _MAKERS: dict[str, Callable[[Scene], Awaitable[str]]] = {
     "queue_id": _always("default"),
     "board_id": _board,
@@ -201,15 +241,16 @@ _MAKERS: dict[str, Callable[[Scene], Awaitable[str]]] = {
     "destination": _always("canvas"),
     "date": _today,
     "bulk_download_item_name": _download,
+    "export_id": _export,
     "key": _key,
     "model_key": _key,
     "other_key": _another_key,
-    "text_model": _key,
     "id": _made_by("POST /api/v2/models/install", "id"),
     "workflow_id": _made_by("POST /api/v1/workflows/", "workflow_id"),
     "style_preset_id": _made_by("POST /api/v1/style_presets/", "id"),
     "system_prompt_id": _made_by("POST /api/v1/system_prompts/", "id"),
     "user_id": _owner,
+    "key_id": _api_key,
     "provider_id": _always("openai"),
     "pack_name": _always("pack"),
     "font_path": _always("font.woff2"),

@@ -23,6 +23,7 @@ import pytest
 import requests
 import schemathesis
 import uvicorn
+from pydantic import SecretStr
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import FailureGroup
 from schemathesis.core.result import Ok
@@ -34,7 +35,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from invokeai_saas.api import create_app
-from invokeai_saas.demo import free_port
+from invokeai_saas.embedded.ports import free_port
 from invokeai_saas.embedded.servers import Addresses
 from invokeai_saas.serving import server_options
 from invokeai_saas.settings import Settings
@@ -43,6 +44,7 @@ from tests.conformance.document import Json
 from tests.factories import make_image
 from tests.graphs import STARTER, add_model, batch_body
 from tests.servers import TestDatabase, copied_database
+from tests.stripe_server import KEY, SECRET, local_stripe
 
 CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
@@ -114,9 +116,15 @@ class Service:
 
 @pytest.fixture(scope="module")
 def service(migrated: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with copied_database(migrated) as database:
+    folder = tmp_path_factory.mktemp("fuzz")
+    with copied_database(migrated) as database, local_stripe(folder) as stripe:
         add_model(database)
-        with served(database.settings(tmp_path_factory.mktemp("fuzz"))) as url:
+        payments = {
+            "stripe_secret_key": SecretStr(KEY),
+            "stripe_webhook_secret": SecretStr(SECRET),
+            "stripe_api_base": stripe.url,
+        }
+        with served(database.settings(folder).model_copy(update=payments)) as url:
             yield Service(url, database)
 
 
@@ -194,7 +202,13 @@ class Caller:
                     example = f"{failure}\n{case.as_curl_command()[:2000]}"
                     found.setdefault(f"{operation.label}: {title}", example)
 
-        ask()
+        try:
+            ask()
+        except hypothesis.errors.FlakyFailure as failure:
+            # CPython 3.11 miscounts now and then while Hypothesis reads a function's source (gh-106905).
+            if not any("AST constructor recursion depth" in str(error) for error in failure.exceptions):
+                raise
+            ask()
 
 
 def _all_problems(caller: Caller) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 
+from invokeai_saas.db import roles
 from tests.apps import RunningApi, Subject
-from tests.factories import insert
+from tests.factories import insert, make_person
 from tests.servers import TestDatabase
 
 PATHS = ("/api/v1/credits/balance", "/api/v1/credits/history", "/api/v1/usage")
@@ -23,11 +25,19 @@ def _settle(database: TestDatabase, person: Subject, item: int, cost: int) -> No
         connection.execute("SELECT _credits_settle(%s, %s, %s, 'A picture')", [person.user_id, item, cost])
 
 
-def _use(database: TestDatabase, person: Subject, job: str, moment: datetime, model: str, cost: int) -> None:
+def _use(
+    database: TestDatabase,
+    person: Subject,
+    job: str,
+    moment: datetime,
+    model: str,
+    cost: int,
+    tier: str = "basic",
+) -> None:
     with psycopg.connect(database.owner) as connection:
         insert(
             connection, "usage_records", user_id=person.user_id, job_id=job, action_type="generate",
-            model_used=model, gpu_tier="basic", steps=20, width=256, height=256, batch_size=1,
+            model_used=model, gpu_tier=tier, steps=20, width=256, height=256, batch_size=1,
             compute_seconds=Decimal(cost) - Decimal("0.25"), credits_consumed=cost, created_at=moment,
         )  # fmt: skip
 
@@ -138,3 +148,123 @@ async def test_a_cursor_that_is_none_of_ours_names_the_field(api: RunningApi, mo
     cursor = urlsafe_b64encode(f"{moment}|{uuid4()}".encode()).decode()
     answer = await ada.get("/api/v1/credits/history", params={"before": cursor})
     assert (answer.status_code, answer.json()["detail"][0]["loc"][-1]) == (422, "before")
+
+
+async def test_days_begin_in_the_time_zone_that_is_given(api: RunningApi, database: TestDatabase) -> None:
+    ada = await api.person("ada@example.com")
+    _use(database, ada, "1", datetime(2026, 3, 1, 14, 59, tzinfo=UTC), "m", 1)  # 23:59 in Seoul
+    _use(database, ada, "2", datetime(2026, 3, 1, 15, 0, tzinfo=UTC), "m", 2)  # midnight there
+    days = {"from": "2026-03-02", "to": "2026-03-02"}
+    seoul = (await ada.get("/api/v1/usage", params={**days, "tz": "Asia/Seoul"})).json()
+    assert [(item["day"], item["credits"]) for item in seoul["items"]] == [("2026-03-02", 2)]
+    assert (seoul["since"], seoul["until"], seoul["time_zone"]) == ("2026-03-02", "2026-03-02", "Asia/Seoul")
+    assert (await ada.get("/api/v1/usage", params=days)).json()["items"] == []
+    both = (await ada.get("/api/v1/usage", params={"from": "2026-03-01", "to": "2026-03-01"})).json()
+    assert both["total"] == {"jobs": 2, "gpu_seconds": "2.500", "credits": 3}
+    # A day of 23 hours, and one of 25: every moment of the year belongs to one day.
+    for month, day in ((3, 8), (11, 1)):
+        for hour in range(30):
+            _use(
+                database,
+                ada,
+                f"{month}-{hour}",
+                datetime(2025, month, day, tzinfo=UTC) + timedelta(hours=hour),
+                "n",
+                1,
+            )
+    wanted = {"from": "2024-12-01", "to": "2025-12-01", "tz": "America/New_York"}
+    usage = (await ada.get("/api/v1/usage", params=wanted)).json()
+    assert usage["total"]["jobs"] == sum(item["jobs"] for item in usage["items"]) == 60
+    assert {item["day"]: item["jobs"] for item in usage["items"]}["2025-11-01"] == 24
+
+
+async def test_tiers_are_told_apart_and_pages_miss_nothing(api: RunningApi, database: TestDatabase) -> None:
+    ada = await api.person("ada@example.com")
+    number = 0
+    for day in (1, 2, 3):
+        for model in ("a", "b|\u00e9", "c"):
+            for tier in ("basic", "dedicated"):
+                number += 1
+                _use(database, ada, str(number), datetime(2026, 5, day, tzinfo=UTC), model, number, tier)
+    days = {"from": "2026-05-01", "to": "2026-05-03", "limit": 4}
+    whole = (await ada.get("/api/v1/usage", params={**days, "limit": 100})).json()
+    assert whole["next"] is None
+    seen: list[dict[str, Any]] = []
+    before: dict[str, str] = {}
+    while True:
+        page = (await ada.get("/api/v1/usage", params=days | before)).json()
+        assert page["total"] == whole["total"]
+        seen += page["items"]
+        if page["next"] is None:
+            break
+        before = {"before": page["next"]}
+    assert seen == whole["items"]
+    assert len(seen) == 18
+    assert [(i["day"][-1], i["model"], i["tier"]) for i in seen[:3]] == [
+        ("3", "a", "basic"), ("3", "a", "dedicated"), ("3", "b|\u00e9", "basic")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"tz": "Mars/Olympus"}, "tz"),
+        ({"tz": "../etc/passwd"}, "tz"),
+        ({"tz": "America"}, "tz"),
+        ({"tz": "a\0b"}, "tz"),
+        ({"tz": "x" * 65}, "tz"),
+        ({"from": "2026-05-03", "to": "2026-05-02"}, "from"),
+        ({"from": "2024-01-01", "to": "2026-01-01"}, "from"),
+        ({"from": "tomorrow"}, "from"),
+        ({"to": "9999-12-31"}, "to"),
+        ({"to": "0001-01-01"}, "to"),
+        ({"limit": "0"}, "limit"),
+        ({"limit": "5001"}, "limit"),
+        ({"before": "nonsense"}, "before"),
+        ({"before": urlsafe_b64encode(b"[1, 2, 3]").decode()}, "before"),
+        ({"before": urlsafe_b64encode(b'["2026-01-01", "a"]').decode()}, "before"),
+        ({"before": urlsafe_b64encode(b'["2026-01-01", "a", "\\u0000"]').decode()}, "before"),
+        ({"before": urlsafe_b64encode(b'["2026-01-01", "a", "\\ud800"]').decode()}, "before"),
+        ({"before": urlsafe_b64encode(b"[" * 700).decode()}, "before"),
+    ],
+)
+async def test_what_is_no_question_about_usage_names_the_field(
+    api: RunningApi, params: dict[str, str], field: str
+) -> None:
+    ada = await api.person("ada@example.com")
+    answer = await ada.get("/api/v1/usage", params=params)
+    assert (answer.status_code, answer.json()["detail"][0]["loc"][-1]) == (422, field)
+
+
+def test_usage_and_history_are_served_by_indexes(database: TestDatabase) -> None:
+    """Of a person with much among many: neither reads everybody's rows."""
+    person = make_person(database)
+    with psycopg.connect(database.url()) as connection:
+        connection.execute("SET session_replication_role = replica")  # rows of people who are not there
+        connection.execute(
+            "INSERT INTO usage_records (user_id, job_id, action_type, model_used, gpu_tier, steps, width, height,"
+            " batch_size, compute_seconds, credits_consumed) SELECT CASE WHEN n %% 50 = 0 THEN %s ELSE"
+            " gen_random_uuid() END, n, 'generate', 'm', 'basic', 1, 1, 1, 1, 1, 1 FROM generate_series(1, 20000) n",
+            [person],
+        )
+        connection.execute(
+            "INSERT INTO credit_transactions (user_id, amount, transaction_type, description, reference_id)"
+            " SELECT user_id, -1, 'settlement', '', job_id FROM usage_records"
+        )
+        connection.execute("ANALYZE usage_records, credit_transactions")
+    with psycopg.connect(database.url(roles.API)) as connection:
+        connection.execute("SELECT set_config('app.current_user_id', %s, true)", [str(person)])
+        for statement, index in (
+            (
+                "SELECT model_used, sum(credits_consumed) FROM usage_records WHERE created_at >= '2026-01-01'"
+                " AND created_at < '2100-01-01' GROUP BY 1",
+                "usage_records_user_id",
+            ),
+            (
+                "SELECT * FROM credit_transactions WHERE (created_at, id) < (now(), gen_random_uuid())"
+                " ORDER BY created_at DESC, id DESC LIMIT 50",
+                "ix_credit_transactions_user_id_created_at",
+            ),
+        ):
+            plan = "\n".join(row[0] for row in connection.execute(f"EXPLAIN {statement}".encode()).fetchall())
+            assert index in plan and "Seq Scan" not in plan, plan

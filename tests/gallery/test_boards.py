@@ -87,7 +87,7 @@ async def test_bad_input_names_the_field(
 
 
 @pytest.mark.parametrize("visibility", ["shared", "public"])
-async def test_boards_cannot_be_shared_yet(ada: Gallery, visibility: str) -> None:
+async def test_boards_are_not_shared_without_an_organisation(ada: Gallery, visibility: str) -> None:
     board = ada.board()
     answer = await ada.subject.request("PATCH", f"{BOARDS}/{board}", json={"board_visibility": visibility})
     assert (answer.status_code, answer.json()["code"]) == (403, "not_in_plan")
@@ -102,13 +102,24 @@ async def test_a_cover_is_a_picture_of_ones_own(ada: Gallery, bob: Gallery) -> N
         assert answer.status_code == 404
 
 
-async def test_deleting_a_board_keeps_its_pictures(ada: Gallery) -> None:
-    name = ada.add()
+@pytest.mark.parametrize("category", ["general", "user", "control"])
+async def test_deleting_a_board_keeps_its_pictures(ada: Gallery, category: str) -> None:
+    """Counted and listed as on no board at once, though both were remembered when they were not."""
+
+    async def uncategorised() -> tuple[int, list[str]]:
+        where = f"board_id=none&is_intermediate=false&categories={category}"
+        total = (await ada.subject.get(f"/api/v1/images/?limit=0&{where}")).json()["total"]
+        listed = (await ada.subject.get(f"/api/v1/gallery/item_names?{where}")).json()
+        return total, listed["item_names"]
+
+    name = ada.add(image_category=category)
     board = ada.board(name)
+    assert await uncategorised() == (0, [])
     answer = (await ada.subject.request("DELETE", f"{BOARDS}/{board}")).json()
     assert (answer["deleted_board_images"], answer["deleted_images"]) == ([name], [])
     assert (await ada.subject.get(f"{BOARDS}/{board}")).status_code == 404
     assert (await ada.subject.get(f"/api/v1/images/i/{name}")).json()["board_id"] is None
+    assert await uncategorised() == (1, [name])
 
 
 async def test_deleting_a_board_with_its_pictures(ada: Gallery, objects: ObjectStore) -> None:

@@ -20,9 +20,9 @@ PICTURES = 3000
 SERIES = """
     INSERT INTO images (image_name, user_id, image_origin, image_category, width, height, s3_key, s3_thumbnail_key,
         file_size_bytes, created_at, starred, is_intermediate)
-    SELECT gen_random_uuid() || '.png', %s, 'internal', 'general', 256, 256, 'key' || n, 'thumbnail' || n, 1,
-        now() - n * interval '1 second', n %% 50 = 0, n %% 10 = 0
-    FROM generate_series(1, %s) n
+    SELECT gen_random_uuid() || '.png', p.id, 'internal', 'general', 256, 256, 'users/' || p.id || '/key' || n,
+        'users/' || p.id || '/thumbnail' || n, 1, now() - n * interval '1 second', n %% 50 = 0, n %% 10 = 0
+    FROM (SELECT %s::uuid AS id) p, generate_series(1, %s) n
 """
 SHOWN = PICTURES - PICTURES // 10
 

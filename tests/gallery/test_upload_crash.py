@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from invokeai_saas.demo import free_port
+from invokeai_saas.embedded.ports import free_port
 from invokeai_saas.gallery import upkeep
 from invokeai_saas.queue.claims import Claims
 from invokeai_saas.settings import Settings

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import resource
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -42,6 +43,18 @@ async def _uploaded(
     answer = await _upload(subject, data, form, **query)
     assert answer.status_code == 201, answer.text
     return answer.json()
+
+
+async def _upload_in_chunks(subject: Subject) -> httpx.Response:
+    """An intermediate picture in a request that does not say how long it is."""
+    request = httpx.Request("POST", "http://api", files={"file": ("layer.png", PNG, "image/png")})
+    body, headers = request.read(), {"content-type": request.headers["content-type"]}
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield body
+
+    asked = {"image_category": "general", "is_intermediate": True}
+    return await subject.post(PATH, params=asked, content=chunks(), headers=headers)
 
 
 async def _kept(subject: Subject, dto: dict[str, Any]) -> tuple[bytes, Image.Image]:
@@ -416,6 +429,27 @@ async def test_so_many_a_minute(settings: Settings, database: TestDatabase) -> N
         assert [answer.status_code for answer in answers] == [201, 201, 201, 429]
         assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
         assert (await _upload(bob)).status_code == 201
+
+
+async def test_layers_of_a_canvas_have_a_limit_of_their_own(
+    settings: Settings, database: TestDatabase
+) -> None:
+    few = settings.model_copy(
+        update={"uploads_per_minute": 2, "layers_per_minute": 4, "max_layer_bytes": 50_000}
+    )
+    long = encoded(Image.effect_noise((300, 300), 90).convert("RGB"), compress_level=0)
+    assert len(long) > few.max_layer_bytes
+    async with running_api(few) as api:
+        ada, bob = await api.person("ada@example.com"), await api.person("bob@example.com")
+        layers = [(await _upload(ada, is_intermediate="true")).status_code for _ in range(5)]
+        assert layers == [201, 201, 201, 201, 429]
+        # What is long counts as an upload, whatever it calls itself; so does what does not say how long it is.
+        assert (await _upload(ada, long, is_intermediate="true")).status_code == 201
+        assert (await _upload_in_chunks(ada)).status_code == 201
+        assert (await _upload(ada)).status_code == 429
+        assert (await _upload(ada, long, is_intermediate="true")).status_code == 429
+        assert (await _upload_in_chunks(ada)).status_code == 429
+        assert (await _upload(bob, is_intermediate="true")).status_code == 201
 
 
 async def test_storage_exactly_at_its_edge(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from invokeai_saas.demo import free_port
+from invokeai_saas.embedded.ports import free_port
 from invokeai_saas.settings import Settings
 from tests.apps import LiveApi, Subject
 from tests.apps import live_api as serve

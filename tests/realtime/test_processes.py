@@ -15,7 +15,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from invokeai_saas.demo import free_port
+from invokeai_saas.embedded.ports import free_port
 from invokeai_saas.embedded.servers import Addresses
 from invokeai_saas.settings import Settings
 from tests.apps import Subject

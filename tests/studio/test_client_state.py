@@ -147,8 +147,29 @@ async def test_who_is_new_starts_with_the_first_models_settings(ada: Subject, da
     assert await _get(ada, "params") == "own"
 
 
+async def test_who_is_new_starts_with_a_canvas_of_the_first_models_size(
+    ada: Subject, database: TestDatabase
+) -> None:
+    assert (await _get(ada, "canvas")) is None  # there is none
+    _model(database, "a", width=256, height=256)
+    canvas = orjson.loads(await _get(ada, "canvas"))
+    assert canvas["bbox"] == {
+        "rect": {"x": 0, "y": 0, "width": 256, "height": 256},
+        "aspectRatio": {"id": "1:1", "value": 1.0, "isLocked": False},
+        "scaleMethod": "none",  # the page would scale it to 512 and draw that
+        "scaledSize": {"width": 256, "height": 256},
+        "modelBase": "sd-1",
+    }
+    _model(database, "A", width=512, height=512)  # comes before it
+    box = orjson.loads(await _get(ada, "canvas"))["bbox"]
+    assert (box["rect"]["width"], box["scaleMethod"]) == (512, "auto")
+    await _set(ada, "canvas", "own")
+    assert await _get(ada, "canvas") == "own"
+
+
 async def test_a_model_without_settings_leaves_the_pages_own(ada: Subject, database: TestDatabase) -> None:
     _model(database, "a")
+    assert (await _get(ada, "canvas")) is None
     params = orjson.loads(await _get(ada, "params"))
     assert (params["model"], params["steps"], params["dimensions"]["width"]) == (None, 30, 512)
 

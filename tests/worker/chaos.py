@@ -21,8 +21,8 @@ from typing import Any
 
 import psycopg
 
+from invokeai_saas.catalog.scanning import scan
 from invokeai_saas.embedded.servers import EmbeddedServers
-from invokeai_saas.local import scan
 from invokeai_saas.observability.logs import configure_logs
 from invokeai_saas.settings import Settings
 from tests.apps import RunningApi, Subject, running_api
@@ -172,6 +172,8 @@ def process_environment(settings: Settings, plan: ChaosPlan) -> dict[str, str]:
     """The environment of a worker or scheduler of the test's own."""
     chosen = {
         "DATABASE_WORKER_URL": settings.database_worker_url.get_secret_value(),
+        "DATABASE_AUTH_URL": settings.database_auth_url.get_secret_value(),
+        "DATABASE_BILLING_URL": settings.database_billing_url.get_secret_value(),
         "REDIS_URL": settings.redis_url.get_secret_value(),
         "S3_ENDPOINT_URL": settings.s3_endpoint_url or "",
         "S3_BUCKET": settings.s3_bucket,

@@ -214,6 +214,7 @@ async def test_a_job_stops_when_its_credits_are_spent(
     ada = await api.person("ada@example.com")
     (item,) = await _enqueue(ada)
     with psycopg.connect(database.owner) as connection:  # all but the reservation is gone
+        connection.execute("ALTER TABLE credits DISABLE TRIGGER fixed")
         connection.execute("UPDATE credits SET total_credits = reserved_credits")
         connection.execute("ALTER TABLE credit_transactions DISABLE TRIGGER append_only")
         connection.execute("UPDATE credit_transactions SET amount = (SELECT total_credits FROM credits)")

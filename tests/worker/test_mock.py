@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,20 @@ def _upload(context: RecordingContext, name: str, image: Image.Image) -> dict[st
         is_intermediate=True, board_id=None, metadata=None, workflow=None, graph=None,
     )  # fmt: skip
     return {"image_name": name}
+
+
+def test_nodes_take_their_time_and_a_cancelled_one_no_more_of_it(context: RecordingContext) -> None:
+    nodes = [{"id": f"n{n}", "type": "integer", "value": n} for n in range(3)]
+    outcome = MockEngine(0.0, node_seconds=0.05).run(claimed(graph(*nodes)), context, never())
+    assert outcome.status == "completed"
+    assert outcome.node_seconds["integer"] >= 3 * 0.05
+    cancel = threading.Event()
+    timer = threading.Timer(0.1, cancel.set)
+    timer.start()
+    outcome = MockEngine(0.0, node_seconds=600.0).run(claimed(graph(*nodes)), context, cancel)
+    timer.join()
+    assert outcome.status == "canceled"
+    assert context.named("invocation_complete")[-1]["invocation_source_id"] == "n2"
 
 
 def test_numbers_and_texts_are_computed(context: RecordingContext) -> None:

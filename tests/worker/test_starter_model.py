@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from invokeai_saas.catalog.scanning import scan
 from invokeai_saas.demo import text_to_image
-from invokeai_saas.local import scan
 from invokeai_saas.settings import Settings
 from tests.apps import RunningApi, Subject
 from tests.graphs import add_model

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ENGINE_ONLY = [
     "test_canvas.py",
+    "test_checkpoints.py",
     "test_engine.py",
     "test_failures.py",
     "test_guard.py",

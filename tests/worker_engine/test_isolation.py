@@ -123,7 +123,7 @@ def test_a_model_that_the_person_may_not_use_fails_the_job_even_while_it_is_load
 ) -> None:
     job_graph = text_to_image(starter)
     assert engine.run(claimed(job_graph), person(), never()).status == "completed"
-    assert engine.loaded_models() == [starter["key"]]
+    assert starter["key"] in engine.loaded_models()
     b = person("person-b", records=[])
     outcome = engine.run(claimed(job_graph, "person-b"), b, never())
     assert outcome.status == "failed"

@@ -120,11 +120,30 @@ def single_file_stable_diffusion() -> dict[str, Any]:
     }
 
 
-def test_a_model_that_loads_only_from_the_hub_is_refused(tmp_path: Path) -> None:
+def test_a_file_of_a_few_weights_is_refused(tmp_path: Path) -> None:
     checkpoint = tmp_path / "v1-5.safetensors"
     save_file(single_file_stable_diffusion(), checkpoint)
-    with pytest.raises(InvalidInput, match="needs the model hub"):
+    with pytest.raises(InvalidInput, match="not built as usual, or not whole"):
         probe_model(checkpoint)
+
+
+def test_a_language_model_is_refused(tmp_path: Path) -> None:
+    """No worker runs one; on offer, it would make the page ask for prompts that nobody writes."""
+    folder = tmp_path / "writer"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"architectures": ["Qwen2ForCausalLM"], "hidden_size": 8}))
+    (folder / "tokenizer.json").write_text("{}")
+    save_file({"model.embed_tokens.weight": torch.zeros(4, 8)}, folder / "model.safetensors")
+    assert [type(found) for found in scan_folder(tmp_path)] == [FoundModel]  # looks like a model
+    with pytest.raises(InvalidInput, match="type text_llm are not run here"):
+        probe_model(folder)
+
+
+def test_a_vae_that_loads_only_from_the_hub_is_refused(tmp_path: Path) -> None:
+    vae = tmp_path / "vae-ft-mse.safetensors"
+    save_file({"decoder.conv_in.weight": torch.zeros(512, 4, 3, 3)}, vae)
+    with pytest.raises(InvalidInput, match="needs the model hub"):
+        probe_model(vae)
 
 
 def test_a_scan_finds_models_and_gives_reasons_for_what_it_leaves(folder: Path) -> None:

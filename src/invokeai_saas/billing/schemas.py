@@ -37,14 +37,24 @@ class AccountSummary(Balance):
     """Everything the bar on top of the page shows, in one answer.
 
     Parameters:
-        plan: null for a person whose plan has ended.
+        plan: null for a person whose plan has ended, or who never had one.
+        had_plan: whether they have one or had one; false where the trial waits, or their address had it before.
+        features: what the plan includes, by the names that refusals have for it (`billing/gates.py`).
         status: trialing, active or past_due; null without a plan.
+        billing_interval: month or year, of a plan that is paid for.
+        next_plan: slug of the plan that takes this one's place at `period_end`.
+        delete_after: without a plan, when what was made is deleted; null while that is not going to be.
         expires: what is left of each grant, the first to expire first.
     """
 
     plan: PlanDTO | None
+    features: list[str]
+    had_plan: bool
     status: str | None
     period_end: datetime | None
     trial_end: datetime | None
     cancel_at_period_end: bool
+    billing_interval: str | None
+    next_plan: str | None
+    delete_after: datetime | None
     expires: list[ExpiringCredits]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
-from invokeai_saas.billing import repository
+from invokeai_saas.billing import gates, repository
 from invokeai_saas.billing.repository import Session
 from invokeai_saas.billing.schemas import AccountSummary, PlanDTO
 from invokeai_saas.credits import service as credits
 from invokeai_saas.db.session import Database
 from invokeai_saas.errors import NotInPlan
 
-# The tenant of a reader who is nobody yet: no row is theirs, and plans are nobody's rows.
-NOBODY = UUID(int=0)
-PLAN_ENDED = "Your plan has ended. Choose one to go on."
+NOBODY = gates.NOBODY
+PLAN_ENDED = gates.PLAN_ENDED
 
 
 async def plans(database: Database) -> list[PlanDTO]:
@@ -37,12 +34,28 @@ async def account_summary(db: Session) -> AccountSummary:
     return AccountSummary(
         **figures.model_dump(),
         plan=PlanDTO.model_validate(standing.plan) if standing else None,
+        features=gates.included(standing.plan) if standing else [],
+        had_plan=standing is not None or await repository.had_plan(db),
         status=subscription.status if subscription else None,
         period_end=subscription.current_period_end if subscription else None,
         trial_end=subscription.trial_end if subscription else None,
         cancel_at_period_end=bool(subscription and subscription.cancel_at_period_end),
+        billing_interval=subscription.billing_interval if subscription else None,
+        next_plan=standing.next_plan if standing else None,
+        delete_after=None if standing else await repository.delete_after(db),
         expires=await credits.expiring(db),
     )
+
+
+async def gpu_tier(db: Session) -> str | None:
+    """The tier that the caller's jobs run in; None without a live plan."""
+    standing = await repository.standing(db)
+    return standing.plan.gpu_tier if standing else None
+
+
+async def tier_rates(db: Session) -> dict[str, float]:
+    """Credits that a second of GPU time costs a person, by tier."""
+    return await repository.tier_rates(db)
 
 
 async def storage_limit(db: Session) -> int | None:
@@ -56,27 +69,3 @@ async def storage_limit(db: Session) -> int | None:
         raise NotInPlan("storage", [], PLAN_ENDED)
     gigabytes = standing.plan.max_storage_gb
     return None if gigabytes is None else gigabytes * 2**30
-
-
-async def without_models(database: Database, family: str) -> NotInPlan:
-    """What is said to who has no plan with a family of models (sd, flux, custom): which plans on offer have it.
-
-    Read in a transaction of its own: the one that was refused has ended.
-    """
-    async with database.read(NOBODY) as db:
-        offered = [plan.slug for plan in await repository.offered_plans(db) if family in plan.model_access]
-    return NotInPlan(f"{family} models", offered)
-
-
-async def require_own_models(db: Session) -> None:
-    """Refuses who has no plan with models of their own.
-
-    Raises:
-        NotInPlan: names the plans on offer that have them.
-    """
-    standing = await repository.standing(db)
-    if standing is None or "custom" not in standing.plan.model_access:
-        offered = [plan.slug for plan in await repository.offered_plans(db) if "custom" in plan.model_access]
-        offer = f" These plans do: {', '.join(offered)}." if offered else ""
-        message = f"Your plan does not include models of your own.{offer}"
-        raise NotInPlan("custom_models", offered, message)

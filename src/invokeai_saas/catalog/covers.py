@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import secrets
 from functools import partial
 from urllib.parse import quote
 from uuid import UUID
 
-from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,26 +15,22 @@ from invokeai_saas.billing.service import NOBODY
 from invokeai_saas.catalog import repository, rights, service
 from invokeai_saas.catalog.tables import Model
 from invokeai_saas.db.session import WriteSession
-from invokeai_saas.errors import NotFound, PayloadTooLarge, Unauthenticated, UnsupportedMediaType
+from invokeai_saas.errors import NotFound, Unauthenticated
 from invokeai_saas.identity.access import MEDIA_COOKIE, media_caller
 from invokeai_saas.identity.service import Person
 from invokeai_saas.services import Services
 from invokeai_saas.storage.answers import stored_file
-from invokeai_saas.storage.headers import has_too_many_scans
+from invokeai_saas.storage.decoding import small_picture
 from invokeai_saas.storage.keys import model_cover_key
 from invokeai_saas.storage.objects import ObjectStore
+from invokeai_saas.storage.recording import unless_recorded
 
-SIDE = 256  # pixels, as InvokeAI's
-_MAX_PIXELS = 25_000_000
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 _MAX_AGE = 31_536_000  # seconds; another cover has another address
 _SECONDS = 10.0  # that putting files away may take after the commit
 
 
-async def replace_cover(
-    db: WriteSession, objects: ObjectStore, person: Person, key: str, data: bytes
-) -> None:
-    """Gives a model another cover.
+async def replace_cover(shared: Services, person: Person, key: str, data: bytes) -> None:
+    """Gives a model another cover. No transaction is open while it is decoded and stored.
 
     Parameters:
         data: a picture file.
@@ -46,14 +40,19 @@ async def replace_cover(
         PayloadTooLarge: it has too many pixels.
         NotInPlan, NotFound, Forbidden: see rights.require_changeable.
     """
-    model = await rights.require_changeable(db, person, key)
-    small = await asyncio.to_thread(_small_webp, data)
-    name = f"{model.key}-{secrets.token_hex(8)}"
-    stored = model_cover_key(model.user_id, name)
-    # The file first: a row never speaks of a file that is not there. One whose row never comes is unreachable.
-    await objects.put(stored, small, "image/webp")
+    async with shared.database.write(person.user_id) as db:
+        model = await rights.require_changeable(db, person, key)
+    async with shared.decodes.turn(person.user_id):
+        small = await asyncio.to_thread(small_picture, data)
+    stored = model_cover_key(model.user_id, f"{model.key}-{secrets.token_hex(8)}")
     address = f"api/v2/models/i/{quote(model.key, safe='')}/image?{secrets.token_hex(8)}"
-    _forget(db, objects, await repository.set_cover(db, model.key, stored, address))
+    # The file first: a row never speaks of a file that is not there.
+    async with unless_recorded(shared.objects, [stored]) as recording:
+        await shared.objects.put(stored, small, "image/webp")
+        async with shared.database.write(person.user_id) as db:
+            await rights.require_changeable(db, person, key)
+            _forget(db, shared.objects, await repository.set_cover(db, model.key, stored, address))
+            recording.done = True
 
 
 async def remove_cover(db: WriteSession, objects: ObjectStore, person: Person, key: str) -> None:
@@ -87,23 +86,3 @@ async def _who(request: Request, shared: Services) -> UUID:
 def _forget(db: WriteSession, objects: ObjectStore, key: str | None) -> None:
     if key is not None:
         db.after_commit(partial(objects.delete, [key]), _SECONDS)
-
-
-def _small_webp(data: bytes) -> bytes:
-    """A fresh picture: nothing of the file that was sent (comments, places, other content) is kept."""
-    try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            if image.format == "JPEG" and has_too_many_scans(io.BytesIO(data)):
-                raise UnsupportedMediaType("This JPEG is built in a way that takes too long to decode.")
-            if image.width * image.height > _MAX_PIXELS:
-                raise PayloadTooLarge(f"A picture may have {_MAX_PIXELS // 10**6} million pixels.")
-            image.draft("RGB", (2 * SIDE, 2 * SIDE))
-            small = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    except (PayloadTooLarge, UnsupportedMediaType):
-        raise
-    except Exception as error:  # decoders raise whatever they like at bad input
-        raise UnsupportedMediaType("This is no picture that can be read. Send PNG, JPEG or WebP.") from error
-    small.thumbnail((SIDE, SIDE))
-    with io.BytesIO() as out:
-        small.save(out, "WEBP", quality=85)
-        return out.getvalue()

@@ -95,10 +95,8 @@ async def model_image(key: str, request: Request, shared: Shared) -> Response:
 
 
 @router.patch(f"{_MODELS}/i/{{key}}/image")
-async def change_model_image(
-    key: str, image: UploadFile, person: Caller, session: Writer, shared: Shared
-) -> None:
-    await covers.replace_cover(session, shared.objects, person, key, await image.read())
+async def change_model_image(key: str, image: UploadFile, person: Caller, shared: Shared) -> None:
+    await covers.replace_cover(shared, person, key, await image.read())
 
 
 @router.delete(f"{_MODELS}/i/{{key}}/image", status_code=204)

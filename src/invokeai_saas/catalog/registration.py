@@ -13,6 +13,8 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from invokeai_saas.audit.operating import note
+
 _SHARED = PurePosixPath("models/shared")
 _UPSERT = """
     INSERT INTO models AS m (key, user_id, name, base, type, format, path, hash, file_size, record)
@@ -42,7 +44,9 @@ class RegisteredModel:
     added: bool
 
 
-def register_models(owner_url: str, records: Iterable[Mapping[str, Any]]) -> list[RegisteredModel]:
+def register_models(
+    owner_url: str, records: Iterable[Mapping[str, Any]], *, by_operator: bool = False
+) -> list[RegisteredModel]:
     """Adds shared models, or renews what is known of those at the same path: all of them or none.
 
     A model keeps its key as long as it keeps its path: workflows and pictures' metadata name it by that.
@@ -50,11 +54,15 @@ def register_models(owner_url: str, records: Iterable[Mapping[str, Any]]) -> lis
     Parameters:
         owner_url: libpq URL of the owner role.
         records: InvokeAI's model records, with a logical `path` below `models/shared`.
+        by_operator: whether somebody asked for it, which the audit log then says.
 
     Raises ValueError for a record whose path lies elsewhere.
     """
     with psycopg.connect(owner_url) as connection:
-        return [_register(connection, record) for record in records]
+        registered = [_register(connection, record) for record in records]
+        if by_operator:
+            note(connection, "models.scan", "models", "on offer", details={"registered": len(registered)})
+        return registered
 
 
 def mark_missing(owner_url: str, present: Iterable[str]) -> list[str]:

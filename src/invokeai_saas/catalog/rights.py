@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from invokeai_saas.billing import service as billing
+from invokeai_saas.billing import gates
 from invokeai_saas.catalog import service
 from invokeai_saas.catalog.tables import Model
 from invokeai_saas.db.session import ReadSession, WriteSession
@@ -21,7 +21,7 @@ def staff_only() -> Forbidden:
 async def require_own_models(db: ReadSession | WriteSession, person: Person) -> None:
     """Raises NotInPlan unless the caller's plan has models of one's own. Our staff need no plan for it."""
     if not is_staff(person):
-        await billing.require_own_models(db)
+        await gates.require(db, "custom_models")
 
 
 async def require_changeable(db: WriteSession, person: Person, key: str, *, giving_up: bool = False) -> Model:

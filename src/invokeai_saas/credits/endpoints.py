@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from invokeai_saas.credits import service
 from invokeai_saas.credits.schemas import Balance, HistoryPage, Usage
+from invokeai_saas.credits.service import UsageDays
 from invokeai_saas.identity.access import Reader
 
 router = APIRouter(prefix="/api/v1", tags=["credits"])
@@ -29,5 +31,14 @@ async def history(
 
 
 @router.get("/usage")
-async def usage(db: Reader, days: Annotated[int, Query(ge=1, le=366)] = 30) -> Usage:
-    return await service.usage(db, days)
+async def usage(
+    db: Reader,
+    since: Annotated[date | None, Query(alias="from")] = None,
+    until: Annotated[date | None, Query(alias="to")] = None,
+    days: Annotated[int, Query(ge=1, le=service.MAX_USAGE_DAYS)] = 30,
+    tz: Annotated[str, Query(max_length=64)] = "UTC",
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+    before: Annotated[str | None, Query(max_length=1000)] = None,
+) -> Usage:
+    """The caller's use by day, model and GPU tier: `from` one day `to` another, or the last `days`."""
+    return await service.usage(db, UsageDays(since, until, days, tz), limit, before)

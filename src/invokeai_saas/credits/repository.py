@@ -8,14 +8,26 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Date, cast, func, literal, select, tuple_
+from sqlalchemy import Date, and_, cast, func, literal, or_, select, tuple_
 
-from invokeai_saas.credits.tables import Credit, CreditReservation, CreditTransaction, UsageRecord
+from invokeai_saas.credits.estimate import JobClass, Learnt
+from invokeai_saas.credits.tables import (
+    Credit,
+    CreditEstimate,
+    CreditReservation,
+    CreditTransaction,
+    UsageRecord,
+)
 from invokeai_saas.db.session import ReadSession, WriteSession
 
 Session = ReadSession | WriteSession
 
 _FREE = Credit.total_credits - Credit.used_credits - Credit.reserved_credits - Credit.expired_credits
+_FIGURES = (
+    func.count(),
+    func.sum(UsageRecord.compute_seconds),
+    func.sum(UsageRecord.credits_consumed),
+)
 _LEFT = Credit.total_credits - Credit.used_credits - Credit.expired_credits
 
 
@@ -30,9 +42,26 @@ class Sums(NamedTuple):
 class UsageRow(NamedTuple):
     day: date
     model: str
+    tier: str
     jobs: int
     gpu_seconds: Decimal
     credits: int
+
+
+class Span(NamedTuple):
+    """Moments from `begin` to before `end`, which are days in a time zone."""
+
+    begin: datetime
+    end: datetime
+    time_zone: str
+
+
+class UsagePlace(NamedTuple):
+    """Where a page of usage ended."""
+
+    day: date
+    model: str
+    tier: str
 
 
 async def sums(db: Session) -> Sums:
@@ -74,19 +103,38 @@ async def movements(
     return (await db.scalars(statement.limit(limit))).all()
 
 
-async def usage_by_day(db: Session, since: datetime) -> Sequence[UsageRow]:
-    """What was used on each day (UTC) by each model."""
-    day = cast(func.timezone("UTC", UsageRecord.created_at), Date)
+async def usage_by_day(db: Session, span: Span, limit: int, before: UsagePlace | None) -> Sequence[UsageRow]:
+    """What was used on each day by each model in each tier: days from the newest, the others by name."""
+    day = cast(func.timezone(span.time_zone, UsageRecord.created_at), Date)
+    model, tier = UsageRecord.model_used, UsageRecord.gpu_tier
     statement = (
-        select(
-            day,
-            UsageRecord.model_used,
-            func.count(),
-            func.sum(UsageRecord.compute_seconds),
-            func.sum(UsageRecord.credits_consumed),
-        )
-        .where(UsageRecord.created_at >= since)
-        .group_by(day, UsageRecord.model_used)
-        .order_by(day.desc(), UsageRecord.model_used)
+        select(day, model, tier, *_FIGURES)
+        .where(UsageRecord.created_at >= span.begin, UsageRecord.created_at < span.end)
+        .group_by(day, model, tier)
+        .order_by(day.desc(), model, tier)
+        .limit(limit)
     )
+    if before is not None:
+        behind = tuple_(model, tier) > tuple_(literal(before.model), literal(before.tier))
+        statement = statement.where(or_(day < before.day, and_(day == before.day, behind)))
     return [UsageRow(*row) for row in await db.execute(statement)]
+
+
+async def usage_total(db: Session, span: Span) -> tuple[int, Decimal, int]:
+    """(jobs, GPU seconds, credits) of all days together."""
+    statement = select(*_FIGURES).where(
+        UsageRecord.created_at >= span.begin, UsageRecord.created_at < span.end
+    )
+    jobs, seconds, credits = (await db.execute(statement)).one()
+    return jobs, seconds or Decimal(0), credits or 0
+
+
+async def learnt(db: Session) -> dict[JobClass, Learnt]:
+    """GPU seconds by class of job, as the scheduler learnt them last. They are nobody's."""
+    rows = await db.scalars(select(CreditEstimate))
+    return {
+        JobClass(row.model_base, row.gpu_tier, row.size_class, row.steps_class): Learnt(
+            row.samples, float(row.low_seconds), float(row.likely_seconds), float(row.high_seconds)
+        )
+        for row in rows
+    }

@@ -17,6 +17,41 @@ class Balance(BaseModel):
     available: int
 
 
+class CreditRange(BaseModel):
+    """Credits: a quarter of such jobs need less than `low`, half of them `likely`, nine in ten `high` at most."""
+
+    low: int
+    likely: int
+    high: int
+
+
+class JobsEstimate(CreditRange):
+    """What each of `jobs` equal jobs needs. Parameters: learnt_from: so many jobs like it were measured."""
+
+    jobs: int
+    learnt_from: int
+
+
+class Estimate(BaseModel):
+    """What a batch would need. Nothing is reserved by asking.
+
+    Parameters:
+        tier: where its jobs would run; null without a live plan.
+        per_job: jobs that are alike together.
+        total: of all jobs.
+        needed: what queueing it reserves, the high estimate of all jobs; what is not used comes back.
+        missing: credits that `available` lacks; 0 where it can be queued.
+    """
+
+    tier: str | None
+    jobs: int
+    per_job: list[JobsEstimate]
+    total: CreditRange
+    needed: int
+    available: int
+    missing: int
+
+
 class ExpiringCredits(BaseModel):
     """What is left of one grant, and until when. Grants are spent in this order."""
 
@@ -50,15 +85,26 @@ class UsageFigures(BaseModel):
 
 
 class DailyUsage(UsageFigures):
-    """One model's use on one day (UTC)."""
+    """One model's use on one day in one GPU tier."""
 
     day: date
     model: str
+    tier: str
 
 
 class Usage(BaseModel):
-    """Parameters: since: first day counted (UTC); items: newest day first."""
+    """Use by day, model and tier, newest day first.
+
+    Parameters:
+        since, until: first and last day counted.
+        time_zone: in which days begin and end.
+        total: of all these days, whatever the page.
+        next: give it as `before`, with the same days, for the page that follows; null on the last.
+    """
 
     since: date
+    until: date
+    time_zone: str
     total: UsageFigures
     items: list[DailyUsage]
+    next: str | None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import UTC, datetime, time, timedelta
-from decimal import Decimal
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from invokeai_saas.credits import repository
-from invokeai_saas.credits.repository import Session
+from invokeai_saas.credits.repository import Session, Span, UsagePlace
 from invokeai_saas.credits.schemas import (
     Balance,
     DailyUsage,
@@ -20,6 +22,24 @@ from invokeai_saas.credits.schemas import (
     UsageFigures,
 )
 from invokeai_saas.errors import InvalidInput
+
+MAX_USAGE_DAYS = 366
+_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2200, 1, 1)
+
+
+class UsageDays(NamedTuple):
+    """Which days' use is asked for.
+
+    Parameters:
+        since: the first; None for the last `length` days.
+        until: the last; None for today.
+        time_zone: IANA name.
+    """
+
+    since: date | None
+    until: date | None
+    length: int
+    time_zone: str
 
 
 async def balance(db: Session) -> Balance:
@@ -60,17 +80,62 @@ async def history(db: Session, limit: int, before: str | None) -> HistoryPage:
     return HistoryPage(items=items, next=_cursor(items[-1]) if more else None)
 
 
-async def usage(db: Session, days: int) -> Usage:
-    """Use of the last `days` days (UTC), today's included, by day and model."""
-    since = datetime.combine(datetime.now(UTC).date() - timedelta(days=days - 1), time(tzinfo=UTC))
-    rows = await repository.usage_by_day(db, since)
-    items = [DailyUsage(**row._asdict()) for row in rows]
-    total = UsageFigures(
-        jobs=sum(item.jobs for item in items),
-        gpu_seconds=sum((item.gpu_seconds for item in items), Decimal(0)),
-        credits=sum(item.credits for item in items),
+async def usage(db: Session, days: UsageDays, limit: int, before: str | None) -> Usage:
+    """Use by day, model and tier.
+
+    Parameters:
+        limit: items a page.
+        before: the `next` of the page before this one.
+
+    Raises:
+        InvalidInput: no such time zone, days in the wrong order or too many, or `before` is none of ours.
+    """
+    span, since, until = _span(days)
+    rows = await repository.usage_by_day(db, span, limit + 1, _read_usage_cursor(before) if before else None)
+    jobs, seconds, credits = await repository.usage_total(db, span)
+    items = [DailyUsage(**row._asdict()) for row in rows[:limit]]
+    return Usage(
+        since=since,
+        until=until,
+        time_zone=days.time_zone,
+        total=UsageFigures(jobs=jobs, gpu_seconds=seconds, credits=credits),
+        items=items,
+        next=_usage_cursor(items[-1]) if len(rows) > limit else None,
     )
-    return Usage(since=since.date(), total=total, items=items)
+
+
+def _span(days: UsageDays) -> tuple[Span, date, date]:
+    """The moments that the days are, the first day and the last."""
+    try:
+        zone = ZoneInfo(days.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidInput(("tz",), "Give a time zone by its IANA name, for example Asia/Seoul.") from error
+    until = days.until or datetime.now(zone).date()
+    if not _FIRST_DAY <= until <= _LAST_DAY:
+        raise InvalidInput(("to",), f"Give a day between {_FIRST_DAY} and {_LAST_DAY}.")
+    since = days.since or until - timedelta(days=days.length - 1)
+    if not 0 <= (until - since).days < MAX_USAGE_DAYS:
+        raise InvalidInput(("from",), f"Give a day before `to`, {MAX_USAGE_DAYS} days at most.")
+    begin, end = (
+        datetime.combine(day, time(), zone).astimezone(UTC) for day in (since, until + timedelta(days=1))
+    )
+    return Span(begin, end, days.time_zone), since, until
+
+
+def _usage_cursor(item: DailyUsage) -> str:
+    place = json.dumps([item.day.isoformat(), item.model, item.tier])
+    return base64.urlsafe_b64encode(place.encode()).decode()
+
+
+def _read_usage_cursor(cursor: str) -> UsagePlace:
+    try:
+        day, model, tier = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        if not all(isinstance(part, str) and "\0" not in part for part in (day, model, tier)):
+            raise ValueError("no place")
+        (model + tier).encode()  # half characters
+        return UsagePlace(date.fromisoformat(day), model, tier)
+    except (binascii.Error, UnicodeError, ValueError, TypeError, RecursionError) as error:
+        raise InvalidInput(("before",), "Give the `next` of an earlier page, or leave it out.") from error
 
 
 def _cursor(movement: Movement) -> str:

@@ -6,6 +6,8 @@ Nobody but the definer functions of the migrations writes here: tenants may read
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
@@ -19,10 +21,17 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     text,
+    true,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from invokeai_saas.db.base import Base, CreatedAt, LedgerOwner, Moment, NewId, Uid
+from invokeai_saas.db.base import Base, CreatedAt, Moment, NewId, Uid
+
+# Whoever moves credits has locked the account, so checking this key locks and writes nothing more.
+_Account = Annotated[
+    UUID,
+    mapped_column(Uuid(as_uuid=True), ForeignKey("credit_accounts.user_id", ondelete="RESTRICT")),
+]
 
 
 class CreditAccount(Base):
@@ -37,10 +46,14 @@ class CreditAccount(Base):
         Uuid(as_uuid=True), ForeignKey("users.id", ondelete="RESTRICT"), primary_key=True
     )
     created_at: Mapped[CreatedAt]
+    low_since: Mapped[Moment | None]  # fewer than 10 credits were left then; they have been told
 
 
 class Credit(Base):
-    """A grant of credits with its life span. Used, reserved and expired never exceed the total."""
+    """A grant of credits with its life span. Used, reserved and expired never exceed the total.
+
+    Expired counts what was written off and what was taken back, either of it unused.
+    """
 
     __tablename__ = "credits"
     __table_args__ = (
@@ -50,14 +63,18 @@ class Credit(Base):
         CheckConstraint("valid_from < valid_until", name="period"),
         UniqueConstraint("user_id", "id"),
         Index("ix_credits_user_id_valid_until", "user_id", "valid_until"),
+        Index("ix_credits_open", "valid_until", postgresql_where=text("is_open")),
     )
 
     id: Mapped[NewId]
-    user_id: Mapped[LedgerOwner]
+    user_id: Mapped[_Account]
     total_credits: Mapped[int]
     used_credits: Mapped[int] = mapped_column(server_default="0")
     reserved_credits: Mapped[int] = mapped_column(server_default="0")
     expired_credits: Mapped[int] = mapped_column(server_default="0")
+    is_open: Mapped[bool] = mapped_column(
+        server_default=true()
+    )  # until it has expired with nothing left in it
     source: Mapped[str] = mapped_column(String(30))  # trial, subscription, pack, tester, adjustment
     valid_from: Mapped[Moment]
     valid_until: Mapped[Moment]
@@ -74,13 +91,22 @@ class CreditTransaction(Base):
         CheckConstraint(
             "transaction_type IN ('grant', 'settlement', 'expiry', 'refund', 'adjustment')", name="type"
         ),
+        CheckConstraint(
+            "transaction_type = 'adjustment' OR (transaction_type = 'grant') = (amount > 0)", name="sign"
+        ),
         UniqueConstraint("user_id", "transaction_type", "reference_id"),
         UniqueConstraint("user_id", "id"),
         Index("ix_credit_transactions_user_id_created_at", "user_id", "created_at"),
+        Index("ix_credit_transactions_created_at", "created_at", postgresql_using="brin"),
+        Index(
+            "ix_credit_transactions_bought",
+            "created_at",
+            postgresql_where=text("transaction_type IN ('grant', 'refund')"),
+        ),
     )
 
     id: Mapped[NewId]
-    user_id: Mapped[LedgerOwner]
+    user_id: Mapped[_Account]
     amount: Mapped[int]
     transaction_type: Mapped[str] = mapped_column(String(30))
     description: Mapped[str] = mapped_column(Text)
@@ -121,12 +147,10 @@ class CreditReservation(Base):
         CheckConstraint("(status = 'held') = (resolved_at IS NULL)", name="resolved"),
         UniqueConstraint("user_id", "id"),
         UniqueConstraint("item_id"),
-        Index("ix_credit_reservations_deadline", "deadline", postgresql_where=text("status = 'held'")),
-        Index("ix_credit_reservations_user_id", "user_id"),
     )
 
     id: Mapped[NewId]
-    user_id: Mapped[LedgerOwner]
+    user_id: Mapped[_Account]
     item_id: Mapped[int] = mapped_column(BigInteger)
     amount: Mapped[int]
     status: Mapped[str] = mapped_column(String(10), server_default="held")
@@ -166,10 +190,12 @@ class UsageRecord(Base):
         CheckConstraint("compute_seconds >= 0 AND credits_consumed >= 0", name="figures"),
         UniqueConstraint("user_id", "job_id"),
         Index("ix_usage_records_user_id_created_at", "user_id", "created_at"),
+        Index("ix_usage_records_created_at", "created_at", postgresql_using="brin"),
+        Index("ix_usage_records_completed", "created_at", postgresql_where=text("outcome = 'completed'")),
     )
 
     id: Mapped[NewId]
-    user_id: Mapped[LedgerOwner]
+    user_id: Mapped[_Account]
     job_id: Mapped[str] = mapped_column(String(255))
     action_type: Mapped[str] = mapped_column(String(30))
     model_used: Mapped[str] = mapped_column(String(255))
@@ -181,3 +207,41 @@ class UsageRecord(Base):
     compute_seconds: Mapped[Decimal] = mapped_column(Numeric(12, 3))
     credits_consumed: Mapped[int]
     created_at: Mapped[CreatedAt]
+    model_base: Mapped[str] = mapped_column(String(50), server_default="")
+    outcome: Mapped[str] = mapped_column(String(20), server_default="unknown")  # completed, canceled
+
+
+class CreditRevocation(Base):
+    """The grant with this reference is taken back, whether it has come already or comes later."""
+
+    __tablename__ = "credit_revocations"
+
+    user_id: Mapped[UUID] = mapped_column(
+        Uuid(as_uuid=True), ForeignKey("users.id", ondelete="RESTRICT"), primary_key=True
+    )
+    reference_id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    description: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[CreatedAt]
+
+
+class CreditEstimate(Base):
+    """How long jobs of one class took: percentiles of GPU seconds, learnt from everybody's usage records."""
+
+    __tablename__ = "credit_estimates"
+    __table_args__ = (
+        CheckConstraint(
+            "samples > 0 AND 0 <= low_seconds AND low_seconds <= likely_seconds"
+            " AND likely_seconds <= high_seconds",
+            name="figures",
+        ),
+    )
+
+    model_base: Mapped[str] = mapped_column(String(50), primary_key=True)
+    gpu_tier: Mapped[str] = mapped_column(String(30), primary_key=True)
+    size_class: Mapped[int] = mapped_column(primary_key=True)
+    steps_class: Mapped[int] = mapped_column(primary_key=True)
+    samples: Mapped[int]
+    low_seconds: Mapped[Decimal] = mapped_column(Numeric(12, 3))  # 25th percentile
+    likely_seconds: Mapped[Decimal] = mapped_column(Numeric(12, 3))  # 50th
+    high_seconds: Mapped[Decimal] = mapped_column(Numeric(12, 3))  # 90th
+    learnt_at: Mapped[CreatedAt]

@@ -18,13 +18,14 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg  # type: ignore[import-untyped]
-from pydantic import SecretStr
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from invokeai_saas.db.freshness import Freshness
-from invokeai_saas.db.session import errors_translated
+from invokeai_saas.db.logins import Login
+from invokeai_saas.db.session import CONNECT_SECONDS, errors_translated
+from invokeai_saas.db.sharing import SHARED
 from invokeai_saas.settings import Settings
 
 _STATEMENT_MILLISECONDS = "15000"  # what takes longer takes the database from everybody
@@ -36,10 +37,12 @@ class Compiled:
 
     Parameters:
         statement: its parameters are named (`bindparam`); values that it was built with are kept as they are.
+        shared: asks for what colleagues share rather than for one's own (`db.sharing`).
     """
 
-    def __init__(self, statement: ClauseElement) -> None:
-        compiled = statement.compile(dialect=_DIALECT)
+    def __init__(self, statement: ClauseElement, *, shared: bool = False) -> None:
+        where: dict[str, Any] = {**SHARED, "render_schema_translate": True} if shared else {}
+        compiled = statement.compile(dialect=_DIALECT, **where)
         assert isinstance(compiled, SQLCompiler)
         self.text = str(compiled)
         self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
@@ -54,13 +57,13 @@ class DirectPool:
     """Connections with the API's role.
 
     Parameters:
-        url: of the database, as SQLAlchemy writes it.
+        login: how they log in.
         size: most connections at a time.
         settings: how long one waits for a connection, and how long one is kept.
     """
 
-    def __init__(self, url: SecretStr, size: int, settings: Settings) -> None:
-        self._url = url.get_secret_value().replace("postgresql+asyncpg://", "postgresql://", 1)
+    def __init__(self, login: Login, size: int, settings: Settings) -> None:
+        self._login = login
         self._size = max(1, size)
         self._wait = settings.pool_timeout
         self._recycle = settings.pool_recycle
@@ -69,12 +72,18 @@ class DirectPool:
     async def open(self) -> None:
         """Opens the pool; no connection is made yet."""
         self._pool = await asyncpg.create_pool(
-            self._url,
+            connect=self._connect,
             min_size=0,
             max_size=self._size,
             max_inactive_connection_lifetime=self._recycle,
             reset=_leave_no_transaction,
+        )
+
+    async def _connect(self, _dsn: None = None, **of_the_pool: Any) -> asyncpg.Connection:
+        return await self._login.connect(
+            timeout=CONNECT_SECONDS,
             server_settings={"statement_timeout": _STATEMENT_MILLISECONDS},
+            **of_the_pool,
         )
 
     async def close(self) -> None:
@@ -92,7 +101,12 @@ class DirectPool:
         """
         assert self._pool is not None
         async with errors_translated(), self._pool.acquire(timeout=self._wait) as connection:
-            yield connection
+            try:
+                yield connection
+            except asyncpg.ReadOnlySQLTransactionError:
+                # It leads to a server that has become a reader: the next ones go to where the writer's name leads now.
+                await self._pool.expire_connections()
+                raise
 
 
 class DirectReads:

@@ -5,6 +5,8 @@
 | invokeai_owner | own the schema; migrations; nothing at run time |
 | invokeai_api | a person's own rows, by row-level security; the queue through definer functions |
 | invokeai_auth | find a person before the tenant is known; sign-up and sessions |
+| invokeai_billing | payments as Stripe says, and deletion of people, through definer functions; no worker has it |
+| invokeai_staff | read what pages for staff show, while a session of staff is alive; act through definer functions |
 | invokeai_worker | claim, heartbeat and finish jobs through definer functions; read the pictures of the job in hand |
 
 None of them can bypass row-level security, and only the owner owns anything.
@@ -21,6 +23,8 @@ OWNER = "invokeai_owner"
 API = "invokeai_api"
 AUTH = "invokeai_auth"
 WORKER = "invokeai_worker"
+BILLING = "invokeai_billing"
+STAFF = "invokeai_staff"
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,19 @@ class RolePasswords:
     api: str
     auth: str
     worker: str
+    billing: str
+    staff: str
 
     def items(self) -> list[tuple[str, str]]:
         """Role names with their passwords."""
-        return [(OWNER, self.owner), (API, self.api), (AUTH, self.auth), (WORKER, self.worker)]
+        return [
+            (OWNER, self.owner),
+            (API, self.api),
+            (AUTH, self.auth),
+            (WORKER, self.worker),
+            (BILLING, self.billing),
+            (STAFF, self.staff),
+        ]
 
 
 def ensure_roles(admin_url: str, passwords: RolePasswords) -> None:

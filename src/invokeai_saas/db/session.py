@@ -18,23 +18,35 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from asyncpg import InterfaceError, PostgresError  # type: ignore[import-untyped]
-from sqlalchemy import exc, text
+from asyncpg import (  # type: ignore[import-untyped]
+    InterfaceError,
+    InternalClientError,
+    PostgresError,
+)
+from sqlalchemy import event, exc, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from invokeai_saas.db.freshness import Freshness
-from invokeai_saas.errors import InvalidInput, ServiceError, Unavailable
+from invokeai_saas.db.logins import Login, reader_login, writer_login
+from invokeai_saas.errors import InvalidInput, NotFound, ServiceError, Unavailable
 from invokeai_saas.settings import Settings
 
 AfterCommit = Callable[[], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 _SET_TENANT = text("SELECT set_config('app.current_user_id', :user_id, true)")
+_SET_STAFF = text(
+    "SELECT set_config('app.staff_session', :session, true), set_config('app.request_id', :request, true),"
+    " set_config('app.address', :address, true)"
+)
 AFTER_COMMIT_SECONDS = 2.0
 # SQLSTATEs, by class or in full: https://www.postgresql.org/docs/16/errcodes-appendix.html
 _BAD_DATA = "22"
-# No connection, no room, shutting down or starting, no longer the writer.
-_AWAY = ("08", "53", "57P01", "57P02", "57P03", "25006")
+# No connection, no room, shutting down or starting, no longer the writer, a password that is being renewed.
+_AWAY = ("08", "53", "57P01", "57P02", "57P03", "25006", "28P01")
+WRITER_GONE = ("25006", "57P01", "57P02")
+CONNECT_SECONDS = 5.0
 _TOO_LONG = "57014"  # ended by statement_timeout
 _TRY_AGAIN = ("40001", "40P01", "55P03")  # lost against another transaction
 
@@ -45,10 +57,8 @@ class ReadSession(AsyncSession):
     user_id: UUID
 
 
-class WriteSession(AsyncSession):
-    """A session on the writer, for one tenant."""
-
-    user_id: UUID
+class _Committing(AsyncSession):
+    """A session whose commit something may follow."""
 
     def after_commit(self, action: AfterCommit, seconds: float = AFTER_COMMIT_SECONDS) -> None:
         """Runs `action` once this transaction is committed, in the order given; a roll-back drops it.
@@ -60,8 +70,27 @@ class WriteSession(AsyncSession):
         self.info.setdefault("after_commit", []).append((action, seconds))
 
 
+class WriteSession(_Committing):
+    """A session on the writer, for one tenant."""
+
+    user_id: UUID
+
+
 class AuthSessionDb(AsyncSession):
     """A session of the auth role: no tenant is known yet."""
+
+
+class StaffDb(_Committing):
+    """A session of the staff role: sees what staff may see while the staff session that it names is alive."""
+
+
+@dataclass(frozen=True)
+class Acting:
+    """What a transaction of staff names. Parameters: session: digest of the secret that the browser holds."""
+
+    session: bytes
+    request_id: str
+    address: str
 
 
 @dataclass(frozen=True)
@@ -72,6 +101,7 @@ class Database:
     reader: AsyncEngine
     auth: AsyncEngine
     freshness: Freshness | None = None  # where the reader lags behind the writer
+    staff: AsyncEngine | None = None  # None where there are no pages for staff
 
     @asynccontextmanager
     async def write(self, user_id: UUID) -> AsyncIterator[WriteSession]:
@@ -105,9 +135,30 @@ class Database:
         async with AuthSessionDb(self.auth, expire_on_commit=False) as session, _transaction(session):
             yield session
 
+    @asynccontextmanager
+    async def act(self, acting: Acting) -> AsyncIterator[StaffDb]:
+        """One transaction of the staff role, on the writer.
+
+        Raises:
+            NotFound: there are no pages for staff here.
+        """
+        if self.staff is None:
+            raise NotFound("This page")
+        async with StaffDb(self.staff, expire_on_commit=False) as session:
+            async with _transaction(session):
+                names = {
+                    "session": acting.session.hex(),
+                    "request": acting.request_id,
+                    "address": acting.address,
+                }
+                await session.execute(_SET_STAFF, names)
+                yield session
+            await follow_up(session.info.pop("after_commit", []))
+
     async def close(self) -> None:
         """Closes every pool."""
-        for engine in {self.writer, self.reader, self.auth}:
+        for engine in {self.writer, self.reader, self.auth, self.staff} - {None}:
+            assert engine is not None
             await engine.dispose()
 
 
@@ -122,6 +173,14 @@ async def follow_up(actions: Sequence[tuple[AfterCommit, float]]) -> None:
                 await action()
         except Exception as error:
             log.warning("after_commit_failed", error=repr(error))
+
+
+async def attempt(action: AfterCommit) -> None:
+    """Runs what was to follow a commit and waits for nobody, such as what only joins a batch to be sent."""
+    try:
+        await action()
+    except Exception as error:
+        log.warning("after_commit_failed", error=repr(error))
 
 
 @asynccontextmanager
@@ -139,6 +198,7 @@ async def errors_translated() -> AsyncIterator[None]:
         exc.SQLAlchemyError,
         PostgresError,
         InterfaceError,
+        InternalClientError,
         ConnectionError,
         TimeoutError,
         socket.gaierror,
@@ -156,7 +216,10 @@ def translated(error: Exception) -> ServiceError | None:
 
     Errors while connecting come as asyncpg's own, later ones wrapped by SQLAlchemy; both carry a SQLSTATE.
     """
-    if isinstance(error, (ConnectionError, TimeoutError, socket.gaierror, InterfaceError)):
+    # The internal one is what the driver says of a connection that ended while nobody used it.
+    if isinstance(
+        error, (ConnectionError, TimeoutError, socket.gaierror, InterfaceError, InternalClientError)
+    ):
         return Unavailable("The database cannot be reached right now. Please try again.")
     if isinstance(error, exc.TimeoutError):
         return Unavailable("Too many requests are waiting for the database. Please try again.")
@@ -182,6 +245,15 @@ def _state(error: Exception) -> str:
     return state or ""
 
 
+def _forget_the_old_writer(context: ExceptionContext) -> None:
+    """A server that has become a reader, or is going, serves none of the pool's connections any more: the next ones are
+    made anew, to where the writer's name leads by then.
+    """
+    error = context.original_exception
+    if isinstance(error, InternalClientError) or getattr(error, "sqlstate", None) in WRITER_GONE:
+        context.is_disconnect = True
+
+
 def open_database(settings: Settings, freshness: Freshness | None = None) -> Database:
     """Creates the pools; no connection is made yet.
 
@@ -197,15 +269,24 @@ def open_database(settings: Settings, freshness: Freshness | None = None) -> Dat
         "hide_parameters": True,  # they would stand in logs of errors
     }
 
-    def engine(url: str, size: int, overflow: int) -> AsyncEngine:
-        return create_async_engine(url, pool_size=size, max_overflow=overflow, **shared)
+    def engine(login: Login, size: int, overflow: int) -> AsyncEngine:
+        made = create_async_engine(
+            "postgresql+asyncpg://",
+            pool_size=size,
+            max_overflow=overflow,
+            async_creator=lambda: login.connect(timeout=CONNECT_SECONDS),
+            **shared,
+        )
+        event.listen(made.sync_engine, "handle_error", _forget_the_old_writer)
+        return made
 
-    api = settings.database_url.get_secret_value()
-    reader = settings.database_reader_url.get_secret_value() if settings.database_reader_url else api
+    auth = Login("database_auth_url", settings.database_auth_url.get_secret_value())
+    staff = settings.database_staff_url.get_secret_value()
     return Database(
         # The overflow of both are the connections of `db.direct`.
-        writer=engine(api, settings.writer_pool_size, 0),
-        reader=engine(reader, settings.reader_pool_size, 0),
-        auth=engine(settings.database_auth_url.get_secret_value(), 5, 5),
+        writer=engine(writer_login(settings), settings.writer_pool_size, 0),
+        reader=engine(reader_login(settings), settings.reader_pool_size, 0),
+        auth=engine(auth, 5, 5),
         freshness=freshness,
+        staff=engine(Login("database_staff_url", staff), 2, 0) if staff else None,
     )

@@ -12,6 +12,9 @@ LOOPBACK = "127.0.0.1"
 # be taken by anybody's connection just while our server restarts.
 _RANGE = range(15_000, 32_000)
 _PATIENCE = 2.0  # seconds
+_dice = (
+    random.SystemRandom()
+)  # what others seed, such as a property test, would lead two processes to the same ports
 
 
 def is_free(port: int) -> bool:
@@ -33,6 +36,11 @@ def _becomes_free(port: int, deadline: float) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on. Raises RuntimeError when none was found."""
+    return _unused(set())
 
 
 def choose_ports(names: Iterable[str], remembered: dict[str, int]) -> dict[str, int]:
@@ -57,7 +65,7 @@ def choose_ports(names: Iterable[str], remembered: dict[str, int]) -> dict[str, 
 
 def _unused(taken: set[int]) -> int:
     for _ in range(1000):
-        port = random.choice(_RANGE)
+        port = _dice.choice(_RANGE)
         if port not in taken and is_free(port):
             return port
     raise RuntimeError(f"no free port on {LOOPBACK} in {_RANGE.start} to {_RANGE.stop - 1}")

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from asyncpg import Connection  # type: ignore[import-untyped]
-from sqlalchemy import RowMapping, Select, Uuid, case, delete, exists, func, insert, literal, select, update
+from sqlalchemy import RowMapping, Select, Uuid, case, delete, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from invokeai_saas.db import sharing
 from invokeai_saas.db.direct import Compiled
 from invokeai_saas.db.session import WriteSession
 from invokeai_saas.gallery.repository import Session, among, names_a_video
-from invokeai_saas.gallery.schemas import Direction, Kind
+from invokeai_saas.gallery.schemas import Direction, Kind, Visibility
 from invokeai_saas.gallery.tables import Board, BoardImage, Image
 
 BoardOrder = Literal["created_at", "board_name"]
 
 
-def boards_with_contents() -> Select[Any]:
-    """Boards with what they hold: one pass over what lies on boards, for all of them."""
+def boards_with_contents(*, shared: bool = False) -> Select[Any]:
+    """Boards with what they hold: one pass over what lies on boards, for all of them.
+
+    Parameters:
+        shared: to be executed for what colleagues share. A colleague's board then shows no cover that lies elsewhere.
+    """
     general, picture = Image.image_category == "general", Image.kind == "image"
     newest: list[Any] = [Image.starred.desc(), Image.created_at.desc(), Image.image_name.desc()]
     held = (
@@ -44,7 +49,13 @@ def boards_with_contents() -> Select[Any]:
         .correlate(Board)
         .scalar_subquery()
     )
-    cover = func.coalesce(Board.cover_image_name, Board.cover_video_name, newest_here)
+    chosen: Any = func.coalesce(Board.cover_image_name, Board.cover_video_name)
+    if shared:
+        here = select(Image.image_name).where(Image.image_name == chosen, Image.board_id == Board.board_id)
+        chosen = case(
+            (Board.user_id == func.app_user(), chosen), else_=here.correlate(Board).scalar_subquery()
+        )
+    cover = func.coalesce(chosen, newest_here)
 
     def held_or_none(name: str) -> Any:
         return func.coalesce(held.c[name], 0).label(name)
@@ -66,31 +77,49 @@ def boards_with_contents() -> Select[Any]:
 
 
 @cache
-def _list(order_by: BoardOrder, direction: Direction, archived: bool) -> Compiled:
+def _list(order_by: BoardOrder, direction: Direction, archived: bool, shared: bool) -> Compiled:
     column = Board.board_name if order_by == "board_name" else Board.created_at
-    statement = boards_with_contents().order_by(
+    statement = boards_with_contents(shared=shared).order_by(
         column.desc() if direction == "DESC" else column.asc(), Board.board_id
     )
-    return Compiled(statement if archived else statement.where(~Board.archived))
+    return Compiled(statement if archived else statement.where(~Board.archived), shared=shared)
 
 
 async def boards(
-    connection: Connection, order_by: BoardOrder, direction: Direction, *, archived: bool
+    connection: Connection,
+    order_by: BoardOrder,
+    direction: Direction,
+    *,
+    archived: bool,
+    shared: bool = False,
 ) -> Sequence[Mapping[str, Any]]:
-    """Every board of the person. Parameters: archived: archived ones as well."""
-    statement = _list(order_by, direction, archived)
+    """Every board of the person.
+
+    Parameters:
+        archived: archived ones as well.
+        shared: those that the organisation sees instead, with what everybody has put on them.
+    """
+    statement = _list(order_by, direction, archived, shared)
     rows: Sequence[Mapping[str, Any]] = await connection.fetch(statement.text, *statement.arguments({}))
     return rows
 
 
-async def get(session: Session, board_id: UUID) -> RowMapping | None:
-    statement = boards_with_contents().where(Board.board_id == board_id)
-    row: RowMapping | None = (await session.execute(statement)).mappings().one_or_none()
+async def get(session: Session, board_id: UUID, *, shared: bool = False) -> RowMapping | None:
+    """Parameters: shared: one that the organisation sees, with what everybody has put on it."""
+    statement = boards_with_contents(shared=shared).where(Board.board_id == board_id)
+    options = sharing.options(shared=shared)
+    row: RowMapping | None = (
+        (await session.execute(statement, execution_options=options)).mappings().one_or_none()
+    )
     return row
 
 
-async def is_there(session: Session, board_id: UUID) -> bool:
-    return bool((await session.execute(select(exists().where(Board.board_id == board_id)))).scalar())
+async def visibility(session: Session, board_id: UUID, *, shared: bool = False) -> Visibility | None:
+    """Of a board of the person; None when they have no such board. Parameters: shared: or of one that they see."""
+    statement = select(Board.board_visibility).where(Board.board_id == board_id)
+    options = sharing.options(shared=shared)
+    found: Any = (await session.execute(statement, execution_options=options)).scalar_one_or_none()
+    return cast("Visibility | None", found)
 
 
 async def hold(session: WriteSession, board_id: UUID) -> bool:
@@ -99,6 +128,11 @@ async def hold(session: WriteSession, board_id: UUID) -> bool:
         select(Board.board_id).where(Board.board_id == board_id).with_for_update(read=True, key_share=True)
     )
     return (await session.execute(statement)).scalar_one_or_none() is not None
+
+
+async def hold_open(session: WriteSession, board_id: UUID) -> bool:
+    """The same for a colleague's board that takes pictures, which it then does until this transaction ends."""
+    return bool((await session.execute(select(func.sharing_hold_board(board_id)))).scalar_one())
 
 
 async def add(session: WriteSession, name: str) -> UUID:

@@ -59,7 +59,7 @@ async def image_names(
 
 @router.post("/images_by_names", response_model=list[ImageDTO])
 async def images_by_names(body: NamesBody, session: Reader, shared: Shared) -> Response:
-    rows = await service.by_names(session, body.image_names)
+    rows = await service.readable_by_names(session, body.image_names)
     return as_json([service.dto_fields(row, shared.media) for row in rows])
 
 
@@ -97,7 +97,7 @@ async def clear_intermediates(session: Writer, shared: Shared) -> int:
 
 @router.get("/i/{image_name}", response_model=ImageDTO)
 async def one_image(image_name: str, session: Reader, shared: Shared) -> Response:
-    return as_json(service.dto_fields(await service.require(session, image_name), shared.media))
+    return as_json(service.dto_fields(await service.readable(session, image_name), shared.media))
 
 
 @router.patch("/i/{image_name}", response_model=ImageDTO)
@@ -122,7 +122,7 @@ async def workflow(image_name: str, session: Reader) -> WorkflowAndGraph:
 
 @router.get("/i/{image_name}/urls")
 async def urls(image_name: str, session: Reader, shared: Shared) -> ImageUrls:
-    return service.urls(await service.require(session, image_name), shared.media)
+    return service.urls(await service.readable(session, image_name), shared.media)
 
 
 @router.head("/i/{image_name}/full", response_class=Response)
@@ -130,7 +130,7 @@ async def urls(image_name: str, session: Reader, shared: Shared) -> ImageUrls:
 async def full(image_name: str, request: Request, person: MediaCaller, shared: Shared) -> Response:
     """The picture itself, for clients that don't follow `image_url`."""
     async with shared.database.read(person.user_id) as session:
-        row = await service.require(session, image_name)
+        row = await service.readable(session, image_name)
     answer = await stored_file(request, shared.objects, row["s3_key"], max_age=0)
     answer.headers["Content-Disposition"] = f'inline; filename="{row["image_name"]}"'
     return answer
@@ -140,5 +140,5 @@ async def full(image_name: str, request: Request, person: MediaCaller, shared: S
 @router.get("/i/{image_name}/thumbnail", response_class=Response)
 async def thumbnail(image_name: str, request: Request, person: MediaCaller, shared: Shared) -> Response:
     async with shared.database.read(person.user_id) as session:
-        row = await service.require(session, image_name)
+        row = await service.readable(session, image_name)
     return await stored_file(request, shared.objects, row["s3_thumbnail_key"], max_age=0)

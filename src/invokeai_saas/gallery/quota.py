@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from invokeai_saas.billing import service as billing
 from invokeai_saas.catalog import service as catalog
-from invokeai_saas.db.session import WriteSession
-from invokeai_saas.errors import StorageQuotaExceeded
+from invokeai_saas.db.session import ReadSession, WriteSession
+from invokeai_saas.errors import NotInPlan, StorageQuotaExceeded
 from invokeai_saas.gallery import repository
+from invokeai_saas.gallery.schemas import StorageUse
 
 
 async def require_room(session: WriteSession) -> None:
@@ -41,6 +42,15 @@ async def require_fits(session: WriteSession, added: int) -> None:
         raise StorageQuotaExceeded(used - added, limit)
 
 
-async def _used(session: WriteSession) -> int:
+async def use(session: ReadSession) -> StorageUse:
+    """How much of their storage a person uses. Who has no live plan may keep nothing more, but what there is counts."""
+    try:
+        limit = await billing.storage_limit(session)
+    except NotInPlan:
+        limit = 0
+    return StorageUse(used=await _used(session), limit=limit)
+
+
+async def _used(session: ReadSession | WriteSession) -> int:
     """Pictures and videos, and models of one's own."""
     return await repository.stored_bytes(session) + await catalog.own_bytes(session)

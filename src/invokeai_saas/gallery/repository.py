@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import InstrumentedAttribute
 
+from invokeai_saas.db import sharing
 from invokeai_saas.db.session import ReadSession, WriteSession
 from invokeai_saas.gallery.schemas import Kind
 from invokeai_saas.gallery.tables import GalleryState, Image
@@ -59,27 +60,38 @@ def among(column: InstrumentedAttribute[str], names: Sequence[str]) -> ColumnEle
     return column == any_(literal(list(names), ARRAY(Text)))
 
 
+VIDEO_ENDING = ".mp4"
+
+
 def names_a_video(name: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether a name is a video's: it tells by its ending, to InvokeAI's page as well."""
-    return name.like("%.mp4")
+    return name.like(f"%{VIDEO_ENDING}")
 
 
-async def names(session: Session, wanted: Wanted) -> list[str]:
+async def names(session: Session, wanted: Wanted, *, shared: bool = False) -> list[str]:
+    """Parameters: shared: of what colleagues share rather than of one's own."""
     statement = select(Image.image_name).where(*wanted.conditions()).order_by(*order(wanted.shape))
-    return list((await session.execute(statement)).scalars())
+    options = sharing.options(shared=shared)
+    return list((await session.execute(statement, execution_options=options)).scalars())
 
 
-async def by_names(session: Session, names: Sequence[str], kind: Kind = "image") -> list[RowMapping]:
-    """The rows of those that are the person's, in no order."""
+async def by_names(
+    session: Session, names: Sequence[str], kind: Kind = "image", *, shared: bool = False
+) -> list[RowMapping]:
+    """The rows of those that are the person's, in no order. Parameters: shared: that colleagues share."""
     statement = select(*COLUMNS).where(among(Image.image_name, names), Image.kind == kind)
-    return list((await session.execute(statement)).mappings())
+    options = sharing.options(shared=shared)
+    return list((await session.execute(statement, execution_options=options)).mappings())
 
 
-async def extras(session: Session, name: str, kind: Kind = "image") -> RowMapping | None:
-    """What a picture's record carries besides: metadata, workflow, graph."""
+async def extras(
+    session: Session, name: str, kind: Kind = "image", *, shared: bool = False
+) -> RowMapping | None:
+    """What a picture's record carries besides: metadata, workflow, graph. Parameters: shared: of colleagues'."""
     columns = (Image.image_metadata.label("metadata"), Image.workflow, Image.graph)
     statement = select(*columns).where(Image.image_name == name, Image.kind == kind)
-    return (await session.execute(statement)).mappings().one_or_none()
+    options = sharing.options(shared=shared)
+    return (await session.execute(statement, execution_options=options)).mappings().one_or_none()
 
 
 async def add_upload(session: WriteSession, **values: Any) -> None:

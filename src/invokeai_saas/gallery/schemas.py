@@ -227,3 +227,10 @@ class Selection(BaseModel):
     starred_first: bool = True
     search_term: str | None = Field(default=None, max_length=1000, pattern=r"^[^\x00]*$")
     created_date: date | None = None
+
+
+class StorageUse(BaseModel):
+    """Bytes of pictures, videos and models of one's own. Parameters: limit: of the plan; null for none."""
+
+    used: int
+    limit: int | None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 
 from invokeai_saas.db.session import ReadSession, WriteSession
-from invokeai_saas.errors import NotFound
+from invokeai_saas.edge import service as edge
+from invokeai_saas.errors import Forbidden, NotFound, ServiceError
 from invokeai_saas.gallery import boards_repository, repository
 from invokeai_saas.gallery.repository import RemovedImage, Session
 from invokeai_saas.gallery.schemas import (
@@ -86,22 +87,65 @@ def boards_of(board_ids: Iterable[UUID | None]) -> list[str]:
     return sorted({str(board_id) if board_id else NO_BOARD for board_id in board_ids})
 
 
-async def board_filter(session: Session, board_id: str | None) -> UUID | Uncategorised | None:
-    """What a `board_id` parameter asks for. Raises NotFound for a board that is not the person's."""
-    if board_id is None or board_id == NO_BOARD:
-        return None if board_id is None else "none"
-    return await require_board_id(session, board_id)
+class ReadableBoard(NamedTuple):
+    """A board that a person may look at.
+
+    Parameters:
+        shared: what colleagues share is to be asked for it; one's own pictures are not all that lies there.
+    """
+
+    board_id: UUID | Uncategorised
+    shared: bool
+
+
+async def readable_board(session: Session, board_id: str) -> ReadableBoard:
+    """What a `board_id` asks for. Raises NotFound for a board that the person has not and nobody shares with them."""
+    if board_id == NO_BOARD:
+        return ReadableBoard("none", shared=False)
+    wanted = board_uuid(board_id)
+    own = await boards_repository.visibility(session, wanted)
+    if own == "private":
+        return ReadableBoard(wanted, shared=False)
+    shared = await boards_repository.visibility(session, wanted, shared=True)
+    if own is None and shared is None:
+        raise NotFound("This board")
+    return ReadableBoard(wanted, shared=shared is not None)
 
 
 async def require_board_id(session: Session, board_id: str) -> UUID:
-    """Raises NotFound for anything that is no board of the person's, ids that can't be one included."""
-    wanted = _board_uuid(board_id)
-    if not await boards_repository.is_there(session, wanted):
-        raise NotFound("This board")
+    """A board that the person may change.
+
+    Raises:
+        NotFound: for anything that is no board of the person's, ids that can't be one included.
+        Forbidden: it is a colleague's, who shares it.
+    """
+    wanted = board_uuid(board_id)
+    if await boards_repository.visibility(session, wanted) is None:
+        if await boards_repository.visibility(session, wanted, shared=True) is None:
+            raise NotFound("This board")
+        raise Forbidden("This board is a colleague's. Only they can change it.")
     return wanted
 
 
-def _board_uuid(board_id: str) -> UUID:
+async def require_place(session: WriteSession, board_id: str) -> UUID:
+    """A board that pictures may be put on: the person's, or a colleague's that is public.
+
+    Raises:
+        NotFound: the person sees no such board.
+        Forbidden: a colleague shares it, and it takes nobody else's pictures.
+    """
+    wanted = board_uuid(board_id)
+    if await boards_repository.visibility(session, wanted) is None:
+        shared = await boards_repository.visibility(session, wanted, shared=True)
+        if shared is None:
+            raise NotFound("This board")
+        if shared != "public":
+            raise Forbidden("This board is a colleague's. Only they can put pictures on it.")
+    return wanted
+
+
+def board_uuid(board_id: str) -> UUID:
+    """Raises NotFound for an id that can't be a board's."""
     try:
         return UUID(board_id)
     except ValueError as error:
@@ -109,9 +153,11 @@ def _board_uuid(board_id: str) -> UUID:
 
 
 async def hold_board(session: WriteSession, board_id: str) -> UUID:
-    """As require_board_id, and the board stays until this transaction ends."""
-    wanted = await require_board_id(session, board_id)
-    if not await boards_repository.hold(session, wanted):
+    """As require_place, and the board stays, and stays open, until this transaction ends."""
+    wanted = await require_place(session, board_id)
+    if not await boards_repository.hold(session, wanted) and not await boards_repository.hold_open(
+        session, wanted
+    ):
         raise NotFound("This board")
     return wanted
 
@@ -127,7 +173,7 @@ def wanted(selection: Selection, origin: Origin | None = None, *, kind: Kind | N
         origin=origin,
         categories=selection.categories,
         is_intermediate=selection.is_intermediate,
-        board_id=None if board is None else "none" if board == NO_BOARD else _board_uuid(board),
+        board_id=None if board is None else "none" if board == NO_BOARD else board_uuid(board),
         order_dir=selection.order_dir,
         starred_first=selection.starred_first,
         search_term=selection.search_term,
@@ -136,11 +182,38 @@ def wanted(selection: Selection, origin: Origin | None = None, *, kind: Kind | N
 
 
 async def require(session: Session, name: str, kind: Kind = "image") -> Row:
-    """A picture's row, or a video's. Raises NotFound."""
+    """The row of a picture of the person's, or of a video. Raises NotFound."""
     rows = await repository.by_names(session, storable([name]), kind)
     if not rows:
         raise missing(kind)
     return rows[0]
+
+
+async def readable(session: Session, name: str, kind: Kind = "image") -> Row:
+    """The same, or one that lies on a board which a colleague shares. Raises NotFound."""
+    known = storable([name])
+    rows = await repository.by_names(session, known, kind)
+    rows = rows or await repository.by_names(session, known, kind, shared=True)
+    if not rows:
+        raise missing(kind)
+    return rows[0]
+
+
+async def refusal(session: Session, name: str, kind: Kind = "image") -> ServiceError:
+    """Why a picture that is not the person's can't be changed: it is a colleague's, or there is none."""
+    if await repository.by_names(session, storable([name]), kind, shared=True):
+        return Forbidden("This is a colleague's. Only they can change it.")
+    return missing(kind)
+
+
+async def readable_by_names(session: Session, names: Iterable[str]) -> list[Row]:
+    """The rows of those that the person may look at, in the order of the names."""
+    wanted = storable(names)
+    rows = {row["image_name"]: row for row in await repository.by_names(session, wanted)}
+    others = [name for name in wanted if name not in rows]
+    if others:
+        rows |= {row["image_name"]: row for row in await repository.by_names(session, others, shared=True)}
+    return [rows[name] for name in wanted if name in rows]
 
 
 async def by_names(session: Session, names: Iterable[str]) -> list[Row]:
@@ -157,6 +230,8 @@ def missing(kind: Kind) -> NotFound:
 
 async def _extras(session: ReadSession, name: str, kind: Kind) -> Row:
     row = await repository.extras(session, name, kind) if storable([name]) else None
+    if row is None and storable([name]):
+        row = await repository.extras(session, name, kind, shared=True)
     if row is None:
         raise missing(kind)
     return row
@@ -188,11 +263,14 @@ def urls(row: Row, signer: MediaSigner) -> ImageUrls:
 
 
 async def change(session: WriteSession, name: str, changes: ImageChanges) -> Row:
-    """Changes a picture and answers its row. Raises NotFound."""
+    """Changes a picture and answers its row. Raises NotFound, and Forbidden for a colleague's."""
     values = changes.model_dump(exclude_none=True)
     if values and storable([name]):
         await repository.change(session, [name], **values)
-    return await require(session, name)
+    rows = await repository.by_names(session, storable([name]))
+    if not rows:
+        raise await refusal(session, name)
+    return rows[0]
 
 
 async def star(session: WriteSession, names: Iterable[str]) -> StarredImages:
@@ -218,8 +296,7 @@ async def delete(
     """Deletes those that are the person's: rows now, files once that is committed."""
     removed = await repository.remove(session, storable(names), kind)
     keys = [key for image in removed for key in image.keys]
-    if keys:
-        session.after_commit(lambda: objects.delete(keys), seconds=30)
+    await edge.remove(session, objects, keys)
     return removed
 
 
@@ -233,10 +310,10 @@ async def delete_many(session: WriteSession, objects: ObjectStore, names: Iterab
 
 
 async def delete_one(session: WriteSession, objects: ObjectStore, name: str) -> DeletedImages:
-    """Deletes one picture. Raises NotFound."""
+    """Deletes one picture. Raises NotFound, and Forbidden for a colleague's."""
     deleted = await delete_many(session, objects, [name])
     if not deleted.deleted_images:
-        raise NotFound("This picture")
+        raise await refusal(session, name)
     return deleted
 
 

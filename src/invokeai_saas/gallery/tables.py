@@ -63,6 +63,7 @@ class Image(Base):
             postgresql_where=text("NOT is_intermediate AND board_id IS NULL"),
         ),
         Index("ix_images_user_id_item_id", "user_id", "item_id"),
+        Index("ix_images_created_at", "created_at", postgresql_using="brin"),
     )
 
     image_name: Mapped[str] = mapped_column(String(255), primary_key=True)
@@ -114,22 +115,26 @@ class Board(Base):
 
 
 class BoardImage(Base):
-    """A picture is on one board at most. The keys carry the person: checks of foreign keys bypass policies."""
+    """A picture is on one board at most: its owner's, or a colleague's that is public.
+
+    The keys carry the people, whose picture and whose board it is: checks of foreign keys bypass policies.
+    """
 
     __tablename__ = "board_images"
     __table_args__ = (
         ForeignKeyConstraint(
-            ["user_id", "board_id"], ["boards.user_id", "boards.board_id"], ondelete="CASCADE"
+            ["board_user_id", "board_id"], ["boards.user_id", "boards.board_id"], ondelete="CASCADE"
         ),
         ForeignKeyConstraint(
             ["user_id", "image_name"], ["images.user_id", "images.image_name"], ondelete="CASCADE"
         ),
-        Index("ix_board_images_user_id_board_id", "user_id", "board_id"),
+        Index("ix_board_images_board_user_id_board_id", "board_user_id", "board_id"),
     )
 
     user_id: Mapped[Uid] = mapped_column(Uuid(as_uuid=True), primary_key=True)
     image_name: Mapped[str] = mapped_column(String(255), primary_key=True)
     board_id: Mapped[Uid]
+    board_user_id: Mapped[Uid]  # set by a trigger
     created_at: Mapped[CreatedAt]
 
 
@@ -166,3 +171,4 @@ class GalleryState(Base):
     user_id: Mapped[Owner] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     bytes: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    in_organisation: Mapped[bool] = mapped_column(server_default=text("false"))

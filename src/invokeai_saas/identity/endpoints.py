@@ -5,13 +5,16 @@ from __future__ import annotations
 import secrets
 import string
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Request, Response
 
 from invokeai_saas.errors import Forbidden, Unauthenticated
 from invokeai_saas.identity.access import (
+    AUTH_PATH,
+    HOSTED_COOKIE,
     MEDIA_COOKIE,
     REFRESH_COOKIE,
     Caller,
+    LogIn,
     Shared,
     bearer_token,
     client_address,
@@ -26,10 +29,12 @@ from invokeai_saas.identity.schemas import (
     RefreshResponse,
     SetupStatusResponse,
     SignUpRequest,
+    SignUpResponse,
     UserDTO,
 )
 from invokeai_saas.identity.service import OpenedSession
 from invokeai_saas.identity.tables import User
+from invokeai_saas.languages import preferred
 from invokeai_saas.services import Services
 
 router = APIRouter(prefix="/api/v1/auth", tags=["authentication"])
@@ -67,18 +72,23 @@ def _set_refresh_cookie(response: Response, shared: Services, secret: str, *, pe
         REFRESH_COOKIE,
         secret,
         max_age=shared.settings.session_days * 86_400 if persistent else None,
-        path="/api/v1/auth",
+        path=AUTH_PATH,
         httponly=True,
         samesite="strict",
         secure=shared.settings.secure_cookies,
     )
 
 
+def set_cookies(response: Response, shared: Services, opened: OpenedSession, *, persistent: bool) -> None:
+    """Gives the browser what it keeps of a log-in."""
+    _set_media_cookie(response, shared, opened.media_token)
+    _set_refresh_cookie(response, shared, opened.refresh, persistent=persistent)
+
+
 def _opened(
     response: Response, shared: Services, opened: OpenedSession, *, persistent: bool
 ) -> LoginResponse:
-    _set_media_cookie(response, shared, opened.media_token)
-    _set_refresh_cookie(response, shared, opened.refresh, persistent=persistent)
+    set_cookies(response, shared, opened, persistent=persistent)
     return LoginResponse(token=opened.token, user=user_dto(opened.user), expires_in=opened.expires_in)
 
 
@@ -88,12 +98,16 @@ async def status() -> SetupStatusResponse:
 
 
 @router.post("/sign-up", status_code=201)
-async def sign_up(body: SignUpRequest, request: Request, response: Response, shared: Shared) -> LoginResponse:
-    """Creates an account with its trial and logs it in."""
+async def sign_up(
+    body: SignUpRequest, request: Request, response: Response, shared: Shared
+) -> SignUpResponse:
+    """Creates an account, with its trial if the address has had none, and logs it in."""
     limit = shared.settings.sign_ups_per_hour
     await shared.limiter.check(client_address(request), "sign-up", limit, window=3600)
-    opened = await shared.identity.sign_up(body, request.headers.get("user-agent"))
-    return _opened(response, shared, opened, persistent=True)
+    language = preferred(request.headers.get("accept-language"))
+    new = await shared.identity.sign_up(body, request.headers.get("user-agent"), language)
+    logged_in = _opened(response, shared, new.opened, persistent=True)
+    return SignUpResponse(**logged_in.model_dump(), trial=new.trial)
 
 
 @router.post("/login")
@@ -111,33 +125,40 @@ async def login(body: LoginRequest, request: Request, response: Response, shared
 
 
 @router.post("/refresh")
-async def refresh(request: Request, response: Response, shared: Shared) -> RefreshResponse:
+async def refresh(
+    request: Request, response: Response, shared: Shared, after_the_answer: BackgroundTasks
+) -> RefreshResponse:
     """A fresh access token for the browser's refresh cookie, which is swapped for its successor."""
     secret = request.cookies.get(REFRESH_COOKIE)
     if not secret:
         raise Unauthenticated
     refreshed = await shared.identity.refresh(secret)
+    after_the_answer.add_task(shared.identity.catch_up, refreshed.sub)
     _set_media_cookie(response, shared, refreshed.media_token)
     if refreshed.refresh:
         _set_refresh_cookie(response, shared, refreshed.refresh, persistent=refreshed.persistent)
     return RefreshResponse(token=refreshed.token, expires_in=shared.settings.access_token_seconds)
 
 
-@router.post("/logout")
+@router.post("/logout", response_model_exclude_none=True)
 async def logout(request: Request, response: Response, shared: Shared) -> LogoutResponse:
     """Ends the session of the Bearer token or the refresh cookie, whichever is still good, and clears both cookies.
 
     The cookie alone is enough, since no other site can send it (SameSite=Strict): who was idle for an hour has
-    no good token any more and wants to leave all the same.
+    no good token any more and wants to leave all the same. Who logged in on the identity provider's page is logged in
+    there as well: the answer says where that ends.
     """
     await shared.identity.log_out(bearer_token(request), request.cookies.get(REFRESH_COOKIE))
     response.delete_cookie(MEDIA_COOKIE, path="/api")
-    response.delete_cookie(REFRESH_COOKIE, path="/api/v1/auth")
-    return LogoutResponse()
+    response.delete_cookie(REFRESH_COOKIE, path=AUTH_PATH)
+    if shared.hosted is None or HOSTED_COOKIE not in request.cookies:
+        return LogoutResponse()
+    response.delete_cookie(HOSTED_COOKIE, path=AUTH_PATH)
+    return LogoutResponse(next=shared.hosted.exit)
 
 
 @router.post("/media-cookie")
-async def media_cookie(person: Caller, response: Response, shared: Shared) -> MediaCookieResponse:
+async def media_cookie(person: LogIn, response: Response, shared: Shared) -> MediaCookieResponse:
     token = shared.identity.issue(person.sub, person.user_id, person.session_id, "media")
     _set_media_cookie(response, shared, token)
     return MediaCookieResponse()
@@ -149,7 +170,7 @@ async def me(person: Caller, shared: Shared) -> UserDTO:
 
 
 @router.patch("/me")
-async def update_me(body: ProfileUpdate, person: Caller, shared: Shared) -> UserDTO:
+async def update_me(body: ProfileUpdate, person: LogIn, shared: Shared) -> UserDTO:
     return user_dto(await shared.identity.update_profile(person, body))
 
 

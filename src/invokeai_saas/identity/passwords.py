@@ -37,6 +37,11 @@ def check_strength(password: str) -> None:
         raise InvalidInput(("password",), f"Add {' and '.join(missing)} to the password.")
 
 
+def hash_at_once(password: str) -> str:
+    """As `hash_password`, for commands, which have no event loop to keep free."""
+    return _hasher.hash(password)
+
+
 async def hash_password(password: str) -> str:
     """The argon2id hash of a password; takes tens of milliseconds of CPU, off the event loop."""
     return await asyncio.to_thread(_hasher.hash, password)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnExpressionArgument,
     Uuid,
     any_,
+    delete,
     func,
     insert,
     literal,
@@ -22,8 +23,11 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from invokeai_saas.db.session import AuthSessionDb
+from invokeai_saas.identity.recovery.tables import MailLink
 from invokeai_saas.identity.tables import AuthSession, LocalCredential, User
 
 
@@ -53,11 +57,11 @@ def _alive() -> tuple[ColumnExpressionArgument[bool], ...]:
     )
 
 
-async def insert_user(db: AuthSessionDb, email: str, name: str, sub: str) -> UUID | None:
+async def insert_user(db: AuthSessionDb, email: str, name: str, sub: str, language: str) -> UUID | None:
     """Adds a person; None when the address is taken."""
     statement = (
         pg_insert(User)
-        .values(email=email, name=name, cognito_sub=sub)
+        .values(email=email, name=name, cognito_sub=sub, language=language)
         .on_conflict_do_nothing(index_elements=["email"])
         .returning(User.id)
     )
@@ -65,6 +69,10 @@ async def insert_user(db: AuthSessionDb, email: str, name: str, sub: str) -> UUI
 
 
 async def set_password(db: AuthSessionDb, user_id: UUID, password_hash: str) -> None:
+    """Sets a person's password; links to choose another one, which may lie in a mailbox, are good no more."""
+    await db.execute(
+        delete(MailLink).where(MailLink.user_id == user_id, MailLink.purpose == "reset_password")
+    )
     statement = pg_insert(LocalCredential).values(user_id=user_id, password_hash=password_hash)
     await db.execute(
         statement.on_conflict_do_update(
@@ -83,6 +91,11 @@ async def find_by_email(db: AuthSessionDb, email: str) -> Credential | None:
     return Credential(row[0], row[1]) if row else None
 
 
+async def find_by_sub(db: AuthSessionDb, sub: str) -> User | None:
+    """The person whom the identity provider calls `sub`."""
+    return (await db.execute(select(User).where(User.cognito_sub == sub))).scalar_one_or_none()
+
+
 async def get_user(db: AuthSessionDb, user_id: UUID) -> User | None:
     return await db.get(User, user_id)
 
@@ -96,9 +109,44 @@ async def set_name(db: AuthSessionDb, user_id: UUID, name: str) -> None:
     await db.execute(update(User).where(User.id == user_id).values(name=name))
 
 
-async def start_trial(db: AuthSessionDb, user_id: UUID) -> None:
-    """Subscription, account and credits of the trial, by billing's definer function."""
-    await db.execute(text("SELECT billing_start_trial(:user_id)"), {"user_id": user_id})
+async def change_email(db: AuthSessionDb, user_id: UUID, email: str) -> bool:
+    """False where somebody else has the address."""
+    others = aliased(User)
+    free = ~select(others.id).where(others.email == email).exists()
+    statement = update(User).where(User.id == user_id, free).values(email=email).returning(User.id)
+    try:
+        async with db.begin_nested():
+            return (await db.execute(statement)).scalar_one_or_none() is not None
+    except IntegrityError:  # who signs up with it in this very moment
+        return False
+
+
+async def mark_verified(db: AuthSessionDb, user_id: UUID) -> bool:
+    """Whether the address was not confirmed before."""
+    statement = (
+        update(User)
+        .where(User.id == user_id, User.email_verified_at.is_(None))
+        .values(email_verified_at=func.now())
+        .returning(User.id)
+    )
+    return (await db.execute(statement)).scalar_one_or_none() is not None
+
+
+async def start_trial(db: AuthSessionDb, user_id: UUID, address: bytes) -> bool:
+    """Subscription, account and credits of the trial, by billing's definer function; whether it has begun.
+
+    Parameters:
+        address: hash of what all spellings of the person's address have in common. It has a trial once.
+    """
+    statement = text("SELECT billing_start_trial(:user_id, :address)")
+    return bool((await db.execute(statement, {"user_id": user_id, "address": address})).scalar_one())
+
+
+async def trial_facts(db: AuthSessionDb, user_id: UUID) -> dict[str, Any]:
+    """End and credits of a trial that runs, for a mail; empty where there is none."""
+    statement = text("SELECT trial_ends, credits FROM billing_trial(:user_id)")
+    row = (await db.execute(statement, {"user_id": user_id})).one_or_none()
+    return {"trial_ends": row.trial_ends, "credits": row.credits} if row else {}
 
 
 async def open_session(
@@ -182,6 +230,11 @@ async def revoke_session_of_secret(db: AuthSessionDb, refresh_hash: bytes) -> li
         db,
         or_(AuthSession.refresh_hash == refresh_hash, AuthSession.previous_refresh_hash == refresh_hash),
     )
+
+
+async def revoke_sessions(db: AuthSessionDb, user_id: UUID) -> list[UUID]:
+    """Ends all of a person's sessions; answers which."""
+    return await _revoke(db, AuthSession.user_id == user_id)
 
 
 async def revoke_other_sessions(db: AuthSessionDb, user_id: UUID, keep: UUID) -> list[UUID]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, Field
 
+from invokeai_saas.languages import Language
 
-def _keepable(value: str) -> str:
+
+def keepable(value: str) -> str:
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise ValueError("Text must be made of whole Unicode characters other than NUL.")
     return value
@@ -35,7 +37,7 @@ def _any_email(value: str) -> str:
 
 
 # Text that the database can hold and a hash can take: no NUL, no half characters.
-Text = Annotated[str, AfterValidator(_keepable)]
+Text = Annotated[str, AfterValidator(keepable)]
 Email = Annotated[Text, Field(max_length=255), AfterValidator(_email)]
 EmailOfLogin = Annotated[Text, Field(max_length=255), AfterValidator(_any_email)]
 Password = Annotated[Text, Field(max_length=256)]
@@ -72,6 +74,21 @@ class SignUpRequest(BaseModel):
     email: Email
     password: Password
     display_name: DisplayName | None = None
+    language: Language | None = None  # of mails; what the browser asks for where it is left out
+
+
+Trial = Literal["begun", "waits", "none"]
+
+
+class SignUpResponse(LoginResponse):
+    """A new account.
+
+    Parameters:
+        trial: `waits` for the address to be confirmed; `none` where this address, perhaps in another spelling, has had
+            its trial, or none is on offer.
+    """
+
+    trial: Trial
 
 
 class RefreshResponse(BaseModel):
@@ -80,7 +97,10 @@ class RefreshResponse(BaseModel):
 
 
 class LogoutResponse(BaseModel):
+    """Parameters: next: where a log-in at the identity provider ends, if there is one."""
+
     success: bool = True
+    next: str | None = None
 
 
 class MediaCookieResponse(BaseModel):

@@ -12,7 +12,11 @@ class User(Base):
     """A person. `cognito_sub` is the identity provider's name for them, `id` is ours."""
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint("role IN ('user', 'admin')", name="role"),)
+    __table_args__ = (
+        CheckConstraint("role IN ('user', 'admin')", name="role"),
+        CheckConstraint("language IN ('en', 'ko')", name="language"),
+        Index("ix_users_created_at_id", "created_at", "id"),
+    )
 
     id: Mapped[NewId]
     email: Mapped[str] = mapped_column(String(255), unique=True)  # lower case
@@ -21,9 +25,12 @@ class User(Base):
     avatar_url: Mapped[str | None] = mapped_column(Text)
     role: Mapped[str] = mapped_column(String(20), server_default="user")
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    language: Mapped[str] = mapped_column(String(5), server_default="en")  # of mails
+    email_verified_at: Mapped[Moment | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
     last_login_at: Mapped[Moment | None]
+    deleted_at: Mapped[Moment | None]  # nothing of theirs is left but what the ledger refers to
 
 
 class LocalCredential(Base):

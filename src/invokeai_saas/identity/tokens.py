@@ -19,7 +19,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from invokeai_saas.errors import Unauthenticated
+from invokeai_saas.errors import SetupError, Unauthenticated
 
 ALGORITHM = "RS256"
 CLOCK_SKEW = 10  # seconds
@@ -98,13 +98,13 @@ class LocalIssuer:
     """The embedded issuer: one RSA key, made on first use and kept.
 
     Parameters:
-        key_file: where the private key lies (PEM, readable by its owner only).
+        key: the private key in PEM, or the file where it lies (readable by its owner only; made if it is missing).
         issuer: the `iss` it writes.
         client_id: the `client_id` it writes.
     """
 
-    def __init__(self, key_file: Path, issuer: str, client_id: str) -> None:
-        self._key = _load_or_make(key_file)
+    def __init__(self, key: Path | str, issuer: str, client_id: str) -> None:
+        self._key = _load_or_make(key) if isinstance(key, Path) else _load(key.encode(), "ISSUER_KEY")
         self._issuer = issuer
         self._client_id = client_id
         public = self._key.public_key()
@@ -157,7 +157,14 @@ def _load_or_make(key_file: Path) -> rsa.RSAPrivateKey:
             pass
         finally:
             draft.unlink()
-    key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
+    return _load(key_file.read_bytes(), str(key_file))
+
+
+def _load(pem: bytes, name: str) -> rsa.RSAPrivateKey:
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError) as error:
+        raise SetupError(f"{name} does not hold a private key.", "Make it an RSA key in PEM.") from error
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise TypeError(f"{key_file} does not hold an RSA key")
+        raise SetupError(f"{name} does not hold an RSA key.", "Make it an RSA key in PEM.")
     return key

@@ -15,6 +15,11 @@ def configure_logs(level: str, *, process: str) -> None:
         level: debug, info, warning or error.
         process: named in every line (api, worker, scheduler).
     """
+
+    def named(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        line["process"] = process  # no context variable: threads begin without any
+        return line
+
     terminal = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -24,6 +29,7 @@ def configure_logs(level: str, *, process: str) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            named,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
@@ -34,4 +40,3 @@ def configure_logs(level: str, *, process: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(process=process)

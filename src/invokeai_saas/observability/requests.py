@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import structlog
@@ -14,19 +15,28 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+if TYPE_CHECKING:
+    from invokeai_saas.observability.metrics import ApiMetrics
+
 log = structlog.get_logger("request")
 _UNFORESEEN = {
     "detail": "Something went wrong on our side. We have been told; please try again.",
     "code": "internal_error",
 }
+_SLOW = 5.0  # seconds
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestMiddleware:
-    """Plain ASGI: no task per request, no buffering."""
+    """Plain ASGI: no task per request, no buffering.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Parameters:
+        metrics: counts answers, where figures are served.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: ApiMetrics | None = None) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,6 +71,16 @@ class RequestMiddleware:
                 raise  # half an answer is out: the server cuts the connection
             await JSONResponse(_UNFORESEEN, status_code=500)(scope, receive, send_with_headers)
         finally:
-            elapsed = round((time.perf_counter() - started) * 1000, 1)
-            log.debug("request", method=scope["method"], path=scope["path"], status=status, ms=elapsed)
-            structlog.contextvars.unbind_contextvars("request_id")
+            elapsed = time.perf_counter() - started
+            if self._metrics is not None:
+                self._metrics.answered(scope, status, elapsed)
+            # The load balancer's log has every request; ours those that are worth a look.
+            say = log.info if status >= 500 or elapsed > _SLOW else log.debug
+            say(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=round(elapsed * 1000, 1),
+            )
+            structlog.contextvars.unbind_contextvars("request_id", "tenant")

@@ -16,12 +16,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from invokeai_saas.negotiation import accepts_gzip, is_fresh
-from invokeai_saas.portal.page import MEDIA_TYPES
+from invokeai_saas.portal.page import COMPRESSED, MEDIA_TYPES
 
 _HERE = Path(__file__).parent
 _STATIC = _HERE / "static"
 # One tag is all that we add to InvokeAI's page, so the script behind it is joined from its parts.
-_JOINED = {"bar.js": ("session.js", "notices.js", "fresh.js", "socket.js", "bar.js")}
+_JOINED = {"bar.js": ("session.js", "notices.js", "fresh.js", "leaving.js", "socket.js", "bar.js")}
 _POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -42,7 +42,7 @@ _templates = Environment(
 
 @dataclass(frozen=True)
 class StaticFile:
-    """A file of ours, plain and compressed."""
+    """A file of ours, plain and compressed; pictures are small by themselves, and `packed` is empty."""
 
     media_type: str
     etag: str
@@ -51,7 +51,7 @@ class StaticFile:
 
     def answer(self, request: Request) -> Response:
         """The file, or 304 for who has it already. Names stay the same, so browsers ask each time."""
-        packed = accepts_gzip(request)
+        packed = bool(self.packed) and accepts_gzip(request)
         etag = f'"{self.etag}-gz"' if packed else f'"{self.etag}"'
         headers = {
             "ETag": etag,
@@ -73,11 +73,15 @@ def _load(name: str) -> StaticFile:
         media_type=MEDIA_TYPES[Path(name).suffix],
         etag=sha256(content).hexdigest()[:20],
         plain=content,
-        packed=gzip.compress(content, mtime=0),
+        packed=gzip.compress(content, mtime=0) if Path(name).suffix in COMPRESSED else b"",
     )
 
 
-STATIC_FILES = {path.name: _load(path.name) for path in sorted(_STATIC.iterdir())}
+# By their path below static/, as addresses below /portal/ name them.
+STATIC_FILES = {
+    name: _load(name)
+    for name in sorted(path.relative_to(_STATIC).as_posix() for path in _STATIC.rglob("*") if path.is_file())
+}
 
 
 def render(template: str, status: int = 200, **context: object) -> HTMLResponse:

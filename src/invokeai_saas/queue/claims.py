@@ -16,6 +16,7 @@ from typing import Any, Literal, LiteralString, NamedTuple
 from uuid import UUID
 
 import psycopg
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
@@ -111,16 +112,30 @@ class Claims:
     @contextmanager
     def plain(self) -> Iterator[psycopg.Connection[DictRow]]:
         """A transaction without a tenant: it sees nobody's rows and may call definer functions."""
-        connection = self._open()
-        with connection.transaction():
-            yield connection
+        with self._reopening():
+            connection = self._open()
+            with connection.transaction():
+                yield connection
 
-    def _row(self, query: LiteralString, values: Sequence[object]) -> DictRow | None:
+    @contextmanager
+    def _reopening(self) -> Iterator[None]:
+        """After an error of the connection the next call opens another, to where the writer's name leads by then.
+
+        Raises:
+            psycopg.OperationalError: that of the connection; or its server has become a reader.
+        """
         try:
-            return self._open().execute(query, values).fetchone()
+            yield
         except psycopg.OperationalError:
             self.close()
             raise
+        except ReadOnlySqlTransaction as error:
+            self.close()
+            raise psycopg.OperationalError("the server is not the writer any more") from error
+
+    def _row(self, query: LiteralString, values: Sequence[object]) -> DictRow | None:
+        with self._reopening():
+            return self._open().execute(query, values).fetchone()
 
     def claim(
         self, tier: str, worker: str, loaded: Sequence[str], lease: float, affinity: float, deadline: float
@@ -207,6 +222,25 @@ class Claims:
         """Writes off what at most `limit` expired grants still hold; answers how many."""
         row = self._row("SELECT credits_expire(%s) AS grants", [limit])
         return int(row["grants"]) if row else 0
+
+    def drop_removed(self) -> None:
+        """Takes away jobs that were removed from the list while they ran, and have ended."""
+        self._row("SELECT queue_drop_removed()", [])
+
+    def learn_estimates(self, days: int, records: int) -> int:
+        """Learns how long jobs take from the last `records` completed ones of `days`; answers how many classes."""
+        row = self._row("SELECT credits_learn_estimates(%s, %s) AS classes", [days, records])
+        return int(row["classes"]) if row else 0
+
+    def disagreements(self) -> list[tuple[UUID, UUID]]:
+        """(person, grant) wherever a grant's figures are not what the ledger says; always empty, it should be."""
+        with self.plain() as connection:
+            rows = connection.execute("SELECT user_id, credit_id FROM credits_disagreements()").fetchall()
+        return [(row["user_id"], row["credit_id"]) for row in rows]
+
+    def forget_keys(self) -> None:
+        """Drops idempotency keys of more than a day ago."""
+        self._row("SELECT queue_forget_keys()", [])
 
     def forget_workers(self) -> None:
         """Drops the records of workers that have been gone for a day."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Response
+from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 
-from invokeai_saas.identity.access import Caller, Reader, Shared, Writer, limit_enqueue
-from invokeai_saas.queue import enqueue, repository, service
+from invokeai_saas.credits.schemas import Estimate
+from invokeai_saas.identity.access import Caller, Reader, Shared, Writer, limit_enqueue, limit_estimate
+from invokeai_saas.queue import enqueue, estimating, repository, service
 from invokeai_saas.queue.batches import EnqueueRequest, EnqueueResult
-from invokeai_saas.queue.items import QUEUE_ID
+from invokeai_saas.queue.events import QUEUE_ID
+from invokeai_saas.queue.once import HEADER, REPLAYED, enqueue_once, once
 from invokeai_saas.queue.schemas import (
     BatchIdsRequest,
     Canceled,
@@ -21,22 +23,38 @@ from invokeai_saas.queue.schemas import (
     ItemIds,
     ItemIdsRequest,
     ItemSummary,
-    ProcessorStatus,
     QueueAndProcessorStatus,
     Retried,
 )
 
 router = APIRouter(prefix="/api/v1/queue/{queue_id}", tags=["queue"])
 
+# Of credits to whoever asks, but it takes what enqueue_batch takes, and checks it the same way.
+estimate_router = APIRouter(prefix="/api/v1/credits", tags=["credits"])
+
 Destination = Annotated[str, Query(max_length=255, pattern=r"^[^\x00]*$")]
 
 
 @router.post("/enqueue_batch", response_model=EnqueueResult, dependencies=[Depends(limit_enqueue)])
-async def enqueue_batch(body: EnqueueRequest, shared: Shared, person: Caller) -> Response:
-    """Queues a batch. InvokeAI documents 201 and answers 200; so do we."""
-    result = await enqueue.enqueue(shared, person.user_id, body)
+async def enqueue_batch(body: EnqueueRequest, request: Request, shared: Shared, person: Caller) -> Response:
+    """Queues a batch. InvokeAI documents 201 and answers 200; so do we.
+
+    With an Idempotency-Key the same request is queued once, and answered alike for a day.
+    """
     # Written here: the framework would check a graph of ours against the model once more.
-    return Response(result.model_dump_json(), media_type="application/json")
+    key = request.headers.get(HEADER)
+    if key is None:
+        result = await enqueue.enqueue(shared, person.user_id, body)
+        return Response(result.model_dump_json(), media_type="application/json")
+    answer = await enqueue_once(shared, person.user_id, body, once(key, await request.body()))
+    headers = {REPLAYED: "true"} if answer.replayed else None
+    return Response(answer.text, media_type="application/json", headers=headers)
+
+
+@estimate_router.post("/estimate", dependencies=[Depends(limit_estimate)])
+async def estimate_batch(body: EnqueueRequest, shared: Shared, person: Caller) -> Estimate:
+    """What a body of enqueue_batch would need, as data: credits that are missing are no error."""
+    return await estimating.estimate(shared, person.user_id, body)
 
 
 @router.get("/status")
@@ -145,10 +163,3 @@ async def retry_items_by_id(
     item_ids: Annotated[list[ItemId], Body(max_length=100)], shared: Shared, db: Writer
 ) -> Retried:
     return Retried(queue_id=QUEUE_ID, retried_item_ids=await enqueue.retry(shared, db, item_ids))
-
-
-@router.put("/processor/resume")
-@router.put("/processor/pause")
-async def processor(db: Reader) -> ProcessorStatus:
-    """One person cannot pause a fleet: it always runs, and pausing is answered so."""
-    return ProcessorStatus(is_processing=(await service.status(db)).processor.is_processing)

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from asyncpg import PostgresError  # type: ignore[import-untyped]
+import structlog
+from asyncpg import Connection, PostgresError  # type: ignore[import-untyped]
 from sqlalchemy.exc import DBAPIError
 
-from invokeai_saas.billing import service as billing
+from invokeai_saas.billing import gates
 from invokeai_saas.catalog import service as catalog
-from invokeai_saas.credits.estimate import Work, estimate_credits
-from invokeai_saas.db.session import AFTER_COMMIT_SECONDS, WriteSession, follow_up
+from invokeai_saas.credits.estimate import Work
+from invokeai_saas.credits.estimates import PersonEstimates
+from invokeai_saas.db.session import WriteSession, attempt
 from invokeai_saas.errors import (
     Conflict,
+    Forbidden,
     InsufficientCredits,
     InvalidInput,
     NotInPlan,
     StorageQuotaExceeded,
 )
+from invokeai_saas.observability.tracing import traceparent
 from invokeai_saas.queue import repository
 from invokeai_saas.queue.batches import (
     Batch,
@@ -34,30 +39,70 @@ from invokeai_saas.queue.batches import (
     expand,
     parse_batch_id,
 )
+from invokeai_saas.queue.doorbell import rings_of
+from invokeai_saas.queue.events import QUEUE_ID
 from invokeai_saas.queue.graphs import CheckedGraph, GraphCheck, plain
-from invokeai_saas.queue.items import QUEUE_ID
 from invokeai_saas.queue.jsonwalk import json_problem
 from invokeai_saas.queue.work import describe, model_keys
 from invokeai_saas.services import Services
 
+_DELETING = "Your account is going to be deleted, so nothing new is made. Your account page says how to take that back."
+Queue = Callable[[Connection, UUID, repository.NewBatch, int], Awaitable[repository.Placed]]
+_LOGGED_JOBS = 20
+log = structlog.get_logger(__name__)
 # Jobs times values of their graph: each job's work is worked out from all of its values, on the event loop.
 MAX_WORK = 5_000_000
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A batch that has passed every check but the plan's, which the queue makes.
+
+    Parameters:
+        works: what each job is going to do.
+    """
+
+    new: repository.NewBatch
+    batch: Batch
+    requested: int
+    works: Sequence[Work]
+    tier: str  # its jobs were estimated for
+
+    def result(self, priority: int) -> EnqueueResult:
+        """What is answered once it is queued."""
+        batch_id, jobs = self.new.batch_id, self.new.jobs
+        return EnqueueResult(
+            queue_id=QUEUE_ID,
+            enqueued=len(jobs),
+            requested=self.requested,
+            batch={
+                **self.batch.model_dump(mode="json", exclude={"graph"}),
+                "batch_id": str(batch_id),
+                "graph": self.new.graph,
+            },
+            priority=priority,
+            item_ids=[job["item_id"] for job in reversed(jobs)],
+        )
 
 
 async def enqueue(shared: Services, user_id: UUID, request: EnqueueRequest) -> EnqueueResult:
     """Checks a batch, reserves its credits and queues its jobs: all of it or nothing.
 
-    The statement that queues is a transaction by itself: a person's batches wait for each other at their account, and
-    should not wait for this process in between.
+    Raises: as `prepare` and `place` do.
+    """
+    prepared = await prepare(shared, user_id, request)
+    return prepared.result(await place(shared, user_id, prepared) if prepared.new.jobs else 0)
+
+
+async def prepare(shared: Services, user_id: UUID, request: EnqueueRequest) -> Prepared:
+    """Checks a batch and describes its jobs; nothing is reserved or queued.
 
     Raises:
         InvalidInput: the graph or the values do not hold together, or a model is unknown.
-        InsufficientCredits: the jobs need more than is available.
-        NotInPlan: a node may not run here, or there is no live plan.
-        Conflict: too many jobs are waiting (code `queue_full`).
-        StorageQuotaExceeded: there is no room for pictures.
+        NotInPlan: a node may not run here, or not under this plan.
     """
     batch, settings = request.batch, shared.settings
+    of_nodes = await _require_nodes(shared, user_id, batch.graph)
     checker = GraphCheck(shared.node_types, settings.max_prompt_chars)
     graph = checker.check(batch.graph)
     wrong_text = json_problem([batch.workflow, batch.origin, batch.destination], settings.max_body_bytes)
@@ -65,42 +110,51 @@ async def enqueue(shared: Services, user_id: UUID, request: EnqueueRequest) -> E
         raise InvalidInput(("batch", "workflow"), wrong_text)
     check_data(batch)
     requested = count_jobs(batch)
-    if requested > settings.max_batch_jobs:
+    _check_count(requested, graph.parts, settings.max_batch_jobs)
+    checker.check_values(graph, batch)
+    _check_size(batch, requested, settings.max_batch_bytes)
+    keys, families = await _require_models(shared, user_id, graph)
+    batch_id = parse_batch_id(batch.batch_id) or uuid4()
+    estimates = await shared.estimates.of(user_id)
+    described = [_described(graph, values) for values in expand(batch)]
+    jobs = [_new_job(work, estimates, keys, values, None) for work, values in described]
+    needs = sorted(of_nodes | gates.of_families(families) | gates.of_workflow(batch.workflow))
+    new = repository.NewBatch(
+        batch_id, graph.json, batch.workflow, batch.origin, batch.destination, request.prepend, jobs, needs,
+        trace=traceparent(),
+    )  # fmt: skip
+    return Prepared(new, batch, requested, [work for work, _ in described], estimates.tier)
+
+
+async def _require_nodes(shared: Services, user_id: UUID, graph: dict[str, Any]) -> set[gates.Feature]:
+    """What the plan must include for a graph's nodes, of which few need anything.
+
+    Asked here, before a node that is not served yet is refused to everybody: who has not paid for it is told that.
+
+    Raises:
+        NotInPlan: the plan has it not.
+    """
+    needs = gates.of_nodes(graph)
+    if needs:
+        async with shared.database.read(user_id) as db:
+            await gates.require(db, *sorted(needs))
+    return needs
+
+
+def _check_count(requested: int, parts: int, limit: int) -> None:
+    """Refuses more jobs than `limit`, and a graph too large for so many."""
+    if requested > limit:
         raise InvalidInput(
             ("batch", "data"),
-            f"This would make {requested} jobs; {settings.max_batch_jobs} can be queued at once.",
+            f"This would make {requested} jobs; {limit} can be queued at once.",
             code="too_many_items",
         )
-    if requested * graph.parts > MAX_WORK:
+    if requested * parts > MAX_WORK:
         raise InvalidInput(
             ("batch", "data"),
             f"{requested} jobs of a graph as large as this are too many at once.",
             code="too_many_items",
         )
-    checker.check_values(graph, batch)
-    _check_size(batch, requested, settings.max_batch_bytes)
-    keys, families = await _require_models(shared, user_id, graph)
-    batch_id = parse_batch_id(batch.batch_id) or uuid4()
-    jobs = _jobs(graph, batch, keys)
-    priority = 0
-    if jobs:
-        new = repository.NewBatch(
-            batch_id, graph.json, batch.workflow, batch.origin, batch.destination, request.prepend, jobs,
-            sorted(families),
-        )  # fmt: skip
-        priority = await _place_now(shared, user_id, new, requested)
-    return EnqueueResult(
-        queue_id=QUEUE_ID,
-        enqueued=len(jobs),
-        requested=requested,
-        batch={
-            **batch.model_dump(mode="json", exclude={"graph"}),
-            "batch_id": str(batch_id),
-            "graph": graph.json,
-        },
-        priority=priority,
-        item_ids=[job["item_id"] for job in reversed(jobs)],
-    )
 
 
 def _check_size(batch: Batch, requested: int, limit: int) -> None:
@@ -136,12 +190,12 @@ async def _require_models(shared: Services, user_id: UUID, graph: CheckedGraph) 
 
 
 def _new_job(
-    work: Work, keys: list[str], values: list[dict[str, Any]], retried: int | None
+    work: Work, estimates: PersonEstimates, keys: list[str], values: list[dict[str, Any]], retried: int | None
 ) -> dict[str, Any]:
     return {
         "item_id": secrets.randbelow(2**53 - 1) + 1,
         "session_id": str(uuid4()),
-        "estimate": estimate_credits(work),
+        "estimate": estimates.needed(work).high,
         "model_keys": keys,
         "model_name": work.model_name,
         "steps": work.steps,
@@ -152,37 +206,53 @@ def _new_job(
     }
 
 
-def _jobs(graph: CheckedGraph, batch: Batch, keys: list[str]) -> list[dict[str, Any]]:
-    def described(values: list[FieldValue]) -> dict[str, Any]:
-        plain = [value.model_dump(mode="json") for value in values]
-        return _new_job(describe(apply_values(graph.json, plain)["nodes"].values()), keys, plain, None)
-
-    return [described(values) for values in expand(batch)]
+def _described(graph: CheckedGraph, values: list[FieldValue]) -> tuple[Work, list[dict[str, Any]]]:
+    """What a job with these values is going to do, and the values as they are stored."""
+    plain = [value.model_dump(mode="json") for value in values]
+    return describe(apply_values(graph.json, plain)["nodes"].values()), plain
 
 
-async def _place_now(shared: Services, user_id: UUID, batch: repository.NewBatch, requested: int) -> int:
-    """Reserves and inserts; answers the priority. Then rings for a worker and tells the person's pages."""
+async def place(
+    shared: Services, user_id: UUID, prepared: Prepared, queue: Queue = repository.enqueue_as
+) -> int:
+    """Reserves and inserts; answers the priority. Then rings for a worker and tells the person's pages.
+
+    The statement that queues is a transaction by itself: a person's batches wait for each other at their account, and
+    should not wait for this process in between.
+
+    Parameters:
+        queue: what queues; commits before it returns.
+
+    Raises:
+        InsufficientCredits: the jobs need more than is available.
+        NotInPlan: there is no live plan, or it has not what the graph needs.
+        Conflict: too many jobs are waiting (code `queue_full`).
+        StorageQuotaExceeded: there is no room for pictures.
+    """
+    batch = prepared.new
     try:
         async with shared.enqueues.turn(user_id), shared.writer.connection() as connection:
-            placed = await repository.enqueue_as(connection, user_id, batch, shared.settings.max_pending_jobs)
+            placed = await queue(connection, user_id, batch, shared.settings.max_pending_jobs)
     except PostgresError as error:
         raise await _refusal(shared, error) from error
+    shared.estimates.runs_in(user_id, placed.tier)
     await shared.database.wrote(user_id)
+    # From a request in the logs to its jobs, whose workers' lines have their ids.
+    log.info(
+        "enqueued", batch=str(batch.batch_id), jobs=[job["item_id"] for job in batch.jobs[:_LOGGED_JOBS]]
+    )
     payload = {
         "queue_id": QUEUE_ID,
         "batch_id": str(batch.batch_id),
         "enqueued": len(batch.jobs),
-        "requested": requested,
+        "requested": prepared.requested,
         "priority": placed.priority,
         "origin": batch.origin,
         "user_id": str(user_id),
     }
-    await follow_up(
-        [
-            (lambda: shared.doorbell.ring(placed.tier, len(batch.jobs)), AFTER_COMMIT_SECONDS),
-            (lambda: shared.publisher.publish(user_id, "batch_enqueued", payload), AFTER_COMMIT_SECONDS),
-        ]
-    )
+    rings = rings_of(user_id, batch.batch_id, len(batch.jobs))
+    await attempt(lambda: shared.doorbell.ring(placed.tier, rings))
+    await attempt(lambda: shared.publisher.publish(user_id, "batch_enqueued", payload))
     return placed.priority
 
 
@@ -192,7 +262,8 @@ async def _place(shared: Services, db: WriteSession, batch: repository.NewBatch)
         placed = await repository.enqueue(db, batch, shared.settings.max_pending_jobs)
     except DBAPIError as error:
         raise await _refusal(shared, error) from error
-    db.after_commit(lambda: shared.doorbell.ring(placed.tier, len(batch.jobs)))
+    rings = rings_of(db.user_id, batch.batch_id, len(batch.jobs))
+    db.after_commit(lambda: shared.doorbell.ring(placed.tier, rings))
 
 
 async def _refusal(shared: Services, error: DBAPIError | PostgresError) -> Exception:
@@ -212,9 +283,14 @@ async def _refusal(shared: Services, error: DBAPIError | PostgresError) -> Excep
     if code == "SC507":
         return StorageQuotaExceeded(detail["used"], detail["limit"])
     if detail.get("families"):
-        return await billing.without_models(shared.database, detail["families"][0])
+        lacking = detail["families"][0]
+        # Not only people's own: families of models that no other plan names are among them.
+        named = "custom models" if lacking == "custom_models" else None
+        return await gates.refusal_now(shared.database, lacking, named)
+    if detail.get("deleting"):
+        return Forbidden(_DELETING, code="account_deleting")
     if code in ("SC403", "SC404"):
-        return NotInPlan("generation", [], billing.PLAN_ENDED)
+        return NotInPlan("generation", [], gates.PLAN_ENDED)
     if code == "SC429":
         return Conflict(
             f"{detail['pending']} jobs are waiting and {detail['limit']} may. Let some finish first.",
@@ -229,10 +305,14 @@ async def retry(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> 
     rows = [r for r in await repository.items(db, ids=item_ids) if r.job.status in ("failed", "canceled")]
     batches = await repository.batches(db, [row.job.batch_id for row in rows])
     families = await _still_there(db, {key for row in rows for key in row.job.model_keys})
+    estimates = await shared.estimates.of(db.user_id)
     for row in rows:
         batch = batches[row.job.batch_id]
         nodes = apply_values(batch.graph, row.job.field_values)["nodes"].values()
-        job = _new_job(describe(nodes), row.job.model_keys, row.job.field_values or [], row.job.item_id)
+        needs = gates.of_families(families) | gates.of_nodes(batch.graph) | gates.of_workflow(batch.workflow)
+        job = _new_job(
+            describe(nodes), estimates, row.job.model_keys, row.job.field_values or [], row.job.item_id
+        )
         again = repository.NewBatch(
             uuid4(),
             batch.graph,
@@ -241,7 +321,8 @@ async def retry(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> 
             batch.destination,
             False,
             [job],
-            sorted(families),
+            sorted(needs),
+            trace=traceparent(),
         )
         await _place(shared, db, again)
     retried = [row.job.item_id for row in rows]

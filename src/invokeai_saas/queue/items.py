@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from invokeai_saas.queue.batches import apply_values
+from invokeai_saas.queue.events import QUEUE_ID
 from invokeai_saas.queue.repository import ItemRow
 from invokeai_saas.queue.schemas import Item, ItemSummary
 from invokeai_saas.queue.tables import Batch, Job
-
-QUEUE_ID = "default"  # InvokeAI has one queue; each of its people has theirs under that name
 
 
 def wire_time(moment: datetime | None) -> str | None:

@@ -42,7 +42,7 @@ def json_problem(value: Any, longest: int) -> str | None:
                 return f"Text may be {longest} characters long."
             if "\0" in part:
                 return "Text may not contain the NUL character."
-            if any("\ud800" <= character <= "\udfff" for character in part):
+            if not part.isascii() and any("\ud800" <= character <= "\udfff" for character in part):
                 return "Text must be made of whole Unicode characters."
         elif isinstance(part, int) and not -_MAX_INTEGER <= part < _MAX_INTEGER:
             return "Numbers may have 63 bits."

@@ -11,12 +11,15 @@ import orjson
 from asyncpg import Connection  # type: ignore[import-untyped]
 from sqlalchemy import func, select, text
 
+from invokeai_saas.billing import gates
 from invokeai_saas.db.session import ReadSession, WriteSession
 from invokeai_saas.identity.tables import User
 from invokeai_saas.queue.tables import Batch, Job
 
 LIVE = ("pending", "in_progress")
 _Session = ReadSession | WriteSession
+_TRACED = "SELECT set_config('app.trace', $1, true)"  # the batch's row takes it from there
+_TENANT = "SELECT set_config('app.current_user_id', $1, true)"
 
 
 class Placed(NamedTuple):
@@ -54,7 +57,8 @@ class NewBatch:
 
     Parameters:
         prepend: before what waits already.
-        families: of the models that the graph needs.
+        needs: what the plan has to include.
+        trace: traceparent of the request, where it is traced.
     """
 
     batch_id: UUID
@@ -64,7 +68,8 @@ class NewBatch:
     destination: str | None
     prepend: bool
     jobs: Sequence[dict[str, Any]]
-    families: Sequence[str]
+    needs: Sequence[gates.Feature]
+    trace: str | None = None
 
     def arguments(self, max_pending: int) -> dict[str, Any]:
         return {
@@ -76,12 +81,20 @@ class NewBatch:
             "prepend": self.prepend,
             "jobs": _json(self.jobs),
             "max_pending": max_pending,
-            "families": list(self.families),
+            "needs": list(self.needs),
         }
 
 
 async def enqueue_as(connection: Connection, user_id: UUID, batch: NewBatch, max_pending: int) -> Placed:
     """Queues a batch in a transaction of its own."""
+    if batch.trace is None:
+        return await _enqueue_as(connection, user_id, batch, max_pending)
+    async with connection.transaction():
+        await connection.execute(_TRACED, batch.trace)
+        return await _enqueue_as(connection, user_id, batch, max_pending)
+
+
+async def _enqueue_as(connection: Connection, user_id: UUID, batch: NewBatch, max_pending: int) -> Placed:
     row = await connection.fetchrow(
         "SELECT tier, priority FROM queue_enqueue_as($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         user_id,
@@ -90,12 +103,51 @@ async def enqueue_as(connection: Connection, user_id: UUID, batch: NewBatch, max
     return Placed(row["tier"], row["priority"])
 
 
+async def kept_answer(connection: Connection, user_id: UUID, key: str) -> tuple[bytes, str] | None:
+    """(hash of the body, answer) that a person's idempotency key stands for, for a day."""
+    async with connection.transaction(readonly=True):
+        await connection.execute(_TENANT, str(user_id))
+        row = await connection.fetchrow(
+            "SELECT body_hash, answer FROM enqueue_keys WHERE key = $1 AND answer IS NOT NULL"
+            " AND created_at >= now() - interval '1 day'",
+            key,
+        )
+    return (row["body_hash"], row["answer"]) if row else None
+
+
+async def take_key(connection: Connection, user_id: UUID, key: str, body_hash: bytes) -> bool:
+    """Takes a key in the connection's transaction; False when it is taken.
+
+    Whoever comes with the same key meanwhile waits here until that transaction has ended: with it the key is taken,
+    after a roll-back it is free.
+    """
+    await connection.execute(_TENANT, str(user_id))
+    row = await connection.fetchrow(
+        "INSERT INTO enqueue_keys AS k (user_id, key, body_hash) VALUES ($1, $2, $3) ON CONFLICT (user_id, key)"
+        " DO UPDATE SET body_hash = excluded.body_hash, answer = NULL, created_at = now()"
+        " WHERE k.created_at < now() - interval '1 day' RETURNING true",
+        user_id,
+        key,
+        body_hash,
+    )
+    return row is not None
+
+
+async def keep_answer(connection: Connection, user_id: UUID, key: str, answer: str) -> None:
+    """What the key's owner is told when they ask again."""
+    await connection.execute(
+        "UPDATE enqueue_keys SET answer = $3 WHERE user_id = $1 AND key = $2", user_id, key, answer
+    )
+
+
 async def enqueue(db: WriteSession, batch: NewBatch, max_pending: int) -> Placed:
     """Queues a batch in the session's transaction."""
     statement = text(
         "SELECT tier, priority FROM queue_enqueue(:batch, CAST(:graph AS jsonb), CAST(:workflow AS jsonb),"
-        " :origin, :destination, :prepend, CAST(:jobs AS jsonb), :max_pending, CAST(:families AS text[]))"
+        " :origin, :destination, :prepend, CAST(:jobs AS jsonb), :max_pending, CAST(:needs AS text[]))"
     )
+    if batch.trace is not None:
+        await db.execute(select(func.set_config("app.trace", batch.trace, True)))
     row = (await db.execute(statement, batch.arguments(max_pending))).one()
     return Placed(row.tier, row.priority)
 

@@ -8,11 +8,12 @@ from invokeai_saas.db.session import ReadSession, WriteSession
 from invokeai_saas.errors import (
     NotFound,
 )
-from invokeai_saas.queue import repository
+from invokeai_saas.queue import events, repository
 from invokeai_saas.queue.batches import (
     parse_batch_id,
 )
-from invokeai_saas.queue.items import QUEUE_ID, item, summary
+from invokeai_saas.queue.events import QUEUE_ID
+from invokeai_saas.queue.items import item, summary
 from invokeai_saas.queue.schemas import (
     Counts,
     DestinationCounts,
@@ -51,17 +52,10 @@ async def _cancel(shared: Services, db: WriteSession, item_ids: Sequence[int]) -
 
 
 def _announce_gone(shared: Services, db: WriteSession, item_ids: Sequence[int]) -> None:
-    """Tells of jobs that are cancelled, or not in the list any more: InvokeAI has one event for both."""
     if not item_ids:
         return
-    person = str(db.user_id)
-    payload = {
-        "queue_id": QUEUE_ID,
-        "canceled_item_ids": list(item_ids),
-        "user_ids": [person],
-        "canceled_item_ids_by_user": {person: list(item_ids)},
-    }
-    db.after_commit(lambda: shared.publisher.publish(db.user_id, "queue_items_canceled", payload))
+    payload = events.canceled(db.user_id, item_ids)
+    db.after_commit(lambda: shared.publisher.publish(db.user_id, events.CANCELED, payload))
 
 
 async def cancel_matching(
@@ -88,7 +82,7 @@ async def delete_matching(
 ) -> int:
     """Cancels jobs and removes them from the list; with `running` false only those that wait.
 
-    Running ones leave the list when they have stopped and are pruned.
+    Running ones leave the list at once too, and are settled for the seconds that they ran when they have stopped.
     """
     deleted, gone = await _delete_matching(shared, db, running, destination)
     _announce_gone(shared, db, gone)

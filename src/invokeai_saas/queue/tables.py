@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Date,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
@@ -41,6 +44,10 @@ class Batch(Base):
     origin: Mapped[str | None] = mapped_column(Text)
     destination: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[CreatedAt]
+    # The traceparent of the request, which says it by `app.trace` where it traces.
+    trace: Mapped[str | None] = mapped_column(
+        String(55), server_default=text("NULLIF(current_setting('app.trace'::text, true), ''::text)")
+    )
 
 
 class Job(Base):
@@ -67,6 +74,8 @@ class Job(Base):
         Index("ix_session_queue_user_id_position", "user_id", "position"),
         Index("ix_session_queue_user_id_status", "user_id", "status"),
         Index("ix_session_queue_user_id_batch_id", "user_id", "batch_id"),
+        Index("ix_session_queue_failed", "completed_at", postgresql_where=text("status = 'failed'")),
+        Index("ix_session_queue_removed", "user_id", "completed_at", postgresql_where=text("removed")),
     )
 
     # Random below 2^53: it says nothing about other people, and JavaScript can hold it.
@@ -91,6 +100,8 @@ class Job(Base):
     attempts: Mapped[int] = mapped_column(server_default="0")
     current_attempt: Mapped[Uid | None]
     cancel_requested: Mapped[bool] = mapped_column(server_default=text("false"))
+    # From the list, while it ran: hidden until its worker has settled it, and then taken away.
+    removed: Mapped[bool] = mapped_column(server_default=text("false"))
     retried_from_item_id: Mapped[int | None] = mapped_column(BigInteger)
     error_type: Mapped[str | None] = mapped_column(Text)
     error_message: Mapped[str | None] = mapped_column(Text)
@@ -135,14 +146,16 @@ class Lane(Base):
 
     __tablename__ = "queue_lanes"
     __table_args__ = (
-        CheckConstraint("pending >= 0 AND running >= 0", name="counts"),
+        CheckConstraint(
+            "pending >= 0 AND running >= 0 AND completed >= 0 AND failed >= 0 AND canceled >= 0",
+            name="counts",
+        ),
         Index(
             "ix_queue_lanes_active",
             "tier",
             "virtual_time",
             postgresql_where=text("pending > 0 OR running > 0"),
         ),
-        Index("ix_queue_lanes_clock", "tier", "virtual_time"),
         Index("ix_queue_lanes_user_id", "user_id"),
     )
 
@@ -154,6 +167,9 @@ class Lane(Base):
     )
     pending: Mapped[int] = mapped_column(server_default="0")
     running: Mapped[int] = mapped_column(server_default="0")
+    completed: Mapped[int] = mapped_column(server_default="0")  # ended jobs that are still in the list
+    failed: Mapped[int] = mapped_column(server_default="0")
+    canceled: Mapped[int] = mapped_column(server_default="0")
     max_running: Mapped[int | None]  # the plan's parallel lanes; NULL: unlimited
     weight: Mapped[float] = mapped_column(Double, server_default="1")
     virtual_time: Mapped[float] = mapped_column(Double, server_default="0")  # credits per weight
@@ -171,3 +187,33 @@ class GpuWorker(Base):
     loaded_models: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     started_at: Mapped[CreatedAt]
     seen_at: Mapped[CreatedAt]
+
+
+class GpuWorkerDay(Base):
+    """How long a worker was there on a day, for each of its tiers in equal parts; kept by a trigger."""
+
+    __tablename__ = "gpu_worker_days"
+    __table_args__ = (
+        CheckConstraint("seconds >= 0", name="seconds"),
+        Index("ix_gpu_worker_days_day", "day"),
+    )
+
+    worker_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)  # of UTC
+    tier: Mapped[str] = mapped_column(String(30), primary_key=True)
+    seconds: Mapped[float] = mapped_column(Double)
+
+
+class EnqueueKey(Base):
+    """A client's idempotency key: the same request with it, within a day, gets the answer of the first."""
+
+    __tablename__ = "enqueue_keys"
+    __table_args__ = (Index("ix_enqueue_keys_created_at", "created_at"),)
+
+    user_id: Mapped[UUID] = mapped_column(
+        Uuid(as_uuid=True), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    body_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    answer: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[CreatedAt]

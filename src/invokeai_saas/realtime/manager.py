@@ -8,7 +8,7 @@ process, and reads over REST what it may have missed: InvokeAI's page does that 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import socketio
@@ -16,9 +16,12 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from invokeai_saas.batching import Batches
+
 log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 1.0
+_MOST_WAITING = 10_000  # events that are not sent yet
 _SILENCE_SECONDS = 10.0  # then the subscription is asked whether it still stands
 
 
@@ -36,11 +39,34 @@ class EventManager(socketio.AsyncRedisManager):  # type: ignore[misc]  # the lib
 
     def __init__(self, url: str, **options: Any) -> None:
         super().__init__(url, **options)
+        self.connected: bool  # the library's: whether `redis` is good
         self.thread: asyncio.Task[None] | None = None
         self._subscribed: Redis | None = None
+        self._outgoing: Batches[str] = Batches("events", self._send, _MOST_WAITING)
+
+    async def _publish(self, data: dict[str, Any]) -> None:
+        """Returns at once: nobody's answer waits for other processes' sockets."""
+        self._outgoing.add(self.json.dumps(data))
+
+    async def _send(self, due: Sequence[str]) -> None:
+        """Tries twice, the second time by a new connection; gives up then, as the library does."""
+        for _ in range(2):
+            try:
+                if not self.connected:
+                    self._redis_connect()
+                async with self.redis.pipeline(transaction=False) as pipe:
+                    for message in due:
+                        pipe.publish(self.channel, message)
+                    await pipe.execute()
+            except (RedisError, OSError) as error:
+                log.warning("events_not_published", events=len(due), error=repr(error))
+                self.connected = False
+            else:
+                return
 
     async def close(self) -> None:
-        """Ends the subscription and the connections."""
+        """Sends what is due, and ends the subscription and the connections."""
+        await self._outgoing.close()
         if self.thread is not None:
             self.thread.cancel()
             await asyncio.wait([self.thread])

@@ -22,6 +22,11 @@ class Publisher:
         """Sends one event of InvokeAI's contract to one person. The timestamp is added here."""
         await self._server.emit(event, {"timestamp": int(time.time()), **payload}, room=person_room(user_id))
 
+    async def publish_to_all(self, user_ids: Collection[UUID], event: str, payload: dict[str, Any]) -> None:
+        """Sends one event to several people: colleagues who see the same thing. Each has a room of their own."""
+        for user_id in user_ids:
+            await self.publish(user_id, event, payload)
+
     async def end_sessions(self, session_ids: Collection[UUID]) -> None:
         """Closes the sockets of log-ins that have ended."""
         for session_id in session_ids:

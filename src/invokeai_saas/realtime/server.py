@@ -70,6 +70,10 @@ class Sockets:
         for event in ("unsubscribe_queue", "unsubscribe_bulk_download"):
             server.on(event, self._unsubscribe)
 
+    def count(self) -> int:
+        """Sockets that are connected to this process."""
+        return len(self._sessions)
+
     async def watch(self) -> None:
         """Closes sockets whose log-in has ended, every so often, until cancelled."""
         while True:

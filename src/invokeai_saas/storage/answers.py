@@ -6,14 +6,15 @@ import re
 from pathlib import PurePosixPath
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from invokeai_saas.storage.objects import ObjectStore
 from invokeai_saas.storage.ranges import ranged_file
 
 # By the ending, because it is ours: what a file once claimed to be is never believed.
-_TYPES = {".png": "image/png", ".webp": "image/webp", ".mp4": "video/mp4"}
+_TYPES = {".png": "image/png", ".webp": "image/webp", ".mp4": "video/mp4", ".zip": "application/zip"}
 _PLAYED = {".mp4"}  # in pieces, from anywhere: players seek
+_SAVED = {".zip"}  # to disk, whole
 # What is passed on to the store of a stranger's If-None-Match; anything else is as good as none.
 _ETAG = re.compile(r'\*|(W/)?"[\x21\x23-\x7e]{1,200}"')
 
@@ -32,10 +33,17 @@ async def stored_file(request: Request, objects: ObjectStore, key: str, *, max_a
     headers = {"Cache-Control": f"private, max-age={max_age}, immutable" if max_age else "private, no-cache"}
     if suffix in _PLAYED:
         headers["Accept-Ranges"] = "bytes"
+    if suffix in _SAVED:
+        headers["Content-Disposition"] = f'attachment; filename="{PurePosixPath(key).name}"'
     if request.method == "HEAD":
         head = await objects.head(key)
         headers |= {"Content-Length": str(head.size), **_validator(head.etag)}
         return Response(media_type=media_type, headers=headers)
+    if suffix in _SAVED:  # of any size, so piece by piece
+        stream = await objects.open(key)
+        return StreamingResponse(
+            stream.chunks, media_type=media_type, headers=headers | {"Content-Length": str(stream.size)}
+        )
     known = request.headers.get("if-none-match", "")
     if suffix in _PLAYED:
         unless = known if _ETAG.fullmatch(known) else None

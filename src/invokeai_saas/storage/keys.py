@@ -17,6 +17,16 @@ def download_key(user_id: UUID | str, download_id: UUID) -> str:
     return f"users/{user_id}/downloads/{download_id}.zip"
 
 
+def export_key(user_id: UUID | str, export_id: UUID) -> str:
+    """Key of an archive of everything that a person has."""
+    return f"users/{user_id}/exports/{export_id}.zip"
+
+
+def person_prefixes(user_id: UUID | str) -> tuple[str, str]:
+    """Below these lies every file of a person, and no other."""
+    return f"users/{user_id}/", f"models/users/{user_id}/"
+
+
 def thumbnail_key(user_id: UUID | str, image_name: str) -> str:
     """Key of a picture's thumbnail: WebP, under the same person's prefix."""
     return f"users/{user_id}/images/thumbnails/{PurePosixPath(image_name).stem}.webp"

@@ -20,6 +20,7 @@ _FAILURES = (BaseError, OSError)
 # thousand parts: 80 GB.
 _PART = 8 * 2**20
 _PARTS_AT_ONCE = 2
+_PARTS_EXPECTED = 9000  # of a file whose length is not known beforehand
 
 
 class StoredObject(NamedTuple):
@@ -56,10 +57,11 @@ class ObjectStream(NamedTuple):
 
 
 class ListedObject(NamedTuple):
-    """A file in a listing. Parameters: modified: when it was last written."""
+    """A file in a listing. Parameters: modified: when it was last written; size: bytes."""
 
     key: str
     modified: datetime
+    size: int
 
 
 class ObjectStore:
@@ -184,10 +186,15 @@ class ObjectStore:
         except _FAILURES as error:
             raise Unavailable(_AWAY) from error
 
-    async def put_stream(self, key: str, chunks: AsyncIterator[bytes], content_type: str) -> int:
+    async def put_stream(
+        self, key: str, chunks: AsyncIterator[bytes], content_type: str, expected: int = 0
+    ) -> int:
         """Stores what comes piece by piece, all of it or nothing; answers its size in bytes.
 
         What `chunks` raises leaves here as it is.
+
+        Parameters:
+            expected: bytes that there may be: of more than 72 GB the parts are larger, and memory holds a few of them.
         """
         size = 0
 
@@ -203,7 +210,7 @@ class ObjectStore:
                 counted(),
                 attributes=_attributes(content_type),
                 use_multipart=True,
-                chunk_size=_PART,
+                chunk_size=max(_PART, -(-expected // _PARTS_EXPECTED)),
                 max_concurrency=_PARTS_AT_ONCE,
             )
         except _FAILURES as error:
@@ -236,6 +243,15 @@ class ObjectStore:
             size = self._store.head(key)["size"]
             for first in range(0, size, _PART):
                 yield bytes(self._store.get_range(key, start=first, end=min(size, first + _PART)))
+        except FileNotFoundError as error:
+            raise NotFound("This file") from error
+        except _FAILURES as error:
+            raise Unavailable(_AWAY) from error
+
+    def range_sync(self, key: str, first: int, end: int) -> bytes:
+        """The bytes from `first` up to, not including, `end`."""
+        try:
+            return bytes(self._store.get_range(key, start=first, end=end))
         except FileNotFoundError as error:
             raise NotFound("This file") from error
         except _FAILURES as error:
@@ -285,7 +301,16 @@ class ObjectStore:
             found = next(iter(listing), [])
         except _FAILURES as error:
             raise Unavailable(_AWAY) from error
-        return [ListedObject(entry["path"], entry["last_modified"]) for entry in found]
+        return [ListedObject(entry["path"], entry["last_modified"], entry["size"]) for entry in found]
+
+    def sizes_sync(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """Keys of all files below a prefix, with their sizes in bytes."""
+        try:
+            for found in self._store.list(prefix):
+                for entry in found:
+                    yield entry["path"], entry["size"]
+        except _FAILURES as error:
+            raise Unavailable(_AWAY) from error
 
 
 def _attributes(content_type: str) -> dict[str, str]:

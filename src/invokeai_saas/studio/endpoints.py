@@ -10,18 +10,13 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from invokeai_saas.errors import InvalidInput, NotFound, PayloadTooLarge
 from invokeai_saas.identity.access import Reader, Shared, Writer, caller
-from invokeai_saas.studio import prompts, service, textmodels
+from invokeai_saas.studio import prompts, service
 from invokeai_saas.studio.schemas import (
     AppVersion,
     DynamicPrompts,
     DynamicPromptsRequest,
-    ExpandedPrompt,
-    ExpandPromptRequest,
     Fonts,
     GenerationDevice,
-    ImageToPromptRequest,
-    InvocationCacheStatus,
-    PromptOfImage,
     StateKey,
 )
 
@@ -93,11 +88,6 @@ async def external_providers() -> list[dict[str, str]]:
     return []
 
 
-@router.get("/app/invocation_cache/status", tags=["app"])
-async def invocation_cache() -> InvocationCacheStatus:
-    return InvocationCacheStatus()
-
-
 @router.post("/utilities/dynamicprompts", tags=["utilities"])
 async def dynamic_prompts(body: DynamicPromptsRequest) -> DynamicPrompts:
     """The prompts that `{a|b}` stands for."""
@@ -114,16 +104,6 @@ async def fonts() -> Fonts:
 async def font(font_path: str) -> Response:
     """A font of the server's. As the list says, there is none."""
     raise NotFound("This font")
-
-
-@router.post("/utilities/expand-prompt", tags=["utilities"], response_model=ExpandedPrompt)
-async def expand_prompt(body: ExpandPromptRequest, session: Reader, shared: Shared) -> None:
-    await textmodels.expand_prompt(session, shared.publisher, body)
-
-
-@router.post("/utilities/image-to-prompt", tags=["utilities"], response_model=PromptOfImage)
-async def image_to_prompt(body: ImageToPromptRequest, session: Reader, shared: Shared) -> None:
-    await textmodels.image_to_prompt(session, shared.publisher, body)
 
 
 @state_router.get("/get_by_key", response_model=str | None)

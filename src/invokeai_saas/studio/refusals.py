@@ -19,6 +19,10 @@ router = APIRouter()
 _MODELS = "The servers that hold and load models are our staff's."
 _SERVER = "How the servers are set up is decided by our staff."
 _NODES = "Only our own nodes run on shared workers: packs of custom nodes can't be installed."
+_WORKERS = (
+    "The workers serve everybody: they are our staff's to stop and to start. Cancel jobs of yours instead."
+)
+_LANGUAGE_MODELS = "Prompts are not written by language models here. Please write the prompt yourself."
 _UPLOADS = (
     "Pictures are uploaded to /api/v1/images/upload: this operation is not implemented in InvokeAI either."
 )
@@ -60,6 +64,7 @@ REFUSALS = [
         v1/app/invocation_cache DELETE
         v1/app/invocation_cache/disable PUT
         v1/app/invocation_cache/enable PUT
+        v1/app/invocation_cache/status GET
         v1/app/external_providers/config GET
         v1/app/external_providers/config/{provider_id} POST DELETE
         v1/image_moves/recover POST
@@ -71,12 +76,28 @@ REFUSALS = [
     *_table(
         True,
         """
+        v1/queue/{queue_id}/processor/pause PUT
+        v1/queue/{queue_id}/processor/resume PUT
+        """,
+        _WORKERS,
+    ),
+    *_table(
+        True,
+        """
         v2/custom_nodes/ GET
         v2/custom_nodes/install POST
         v2/custom_nodes/reload POST
         v2/custom_nodes/{pack_name} DELETE
         """,
         _NODES,
+    ),
+    *_table(
+        True,
+        """
+        v1/utilities/expand-prompt POST
+        v1/utilities/image-to-prompt POST
+        """,
+        _LANGUAGE_MODELS,
     ),
     *_table(
         True,

@@ -15,6 +15,7 @@ import psycopg
 from PIL import Image
 
 from invokeai_saas.errors import NotFound, Unavailable
+from invokeai_saas.observability.tracing import JobTrace
 from invokeai_saas.queue.claims import Claim, Claims
 from invokeai_saas.queue.jsonwalk import walk
 from invokeai_saas.storage.encoding import encode_png, encode_thumbnail
@@ -108,8 +109,10 @@ class DatabaseJobContext:
         pool: ThreadPoolExecutor,
         model_dir: Path,
         model_files: ModelFiles,
+        trace: JobTrace,
     ) -> None:
         self._claim = claim
+        self._trace = trace
         self._claims = claims
         self._objects = objects
         self._media = media
@@ -123,6 +126,7 @@ class DatabaseJobContext:
         self._fresh: dict[str, tuple[Image.Image, StoredImage, dict[str, Any] | None]] = {}
 
     def emit(self, event: str, payload: dict[str, Any]) -> None:
+        self._trace.heard(event, payload)
         if event == "invocation_complete" and (self._fresh or self._videos.fresh):
             self._held.append((event, payload))
         else:

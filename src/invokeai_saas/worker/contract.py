@@ -292,6 +292,18 @@ class Engine(Protocol):
         """
         ...
 
+    def convert(self, path: Path, record: ModelRecord, target: Path) -> None:
+        """Writes a single-file checkpoint as a folder in diffusers' format. Called between jobs.
+
+        Parameters:
+            path: the file on this worker.
+            record: what it is.
+            target: the folder, which is not there yet.
+
+        Raises InvalidInput for what the engine cannot load.
+        """
+        ...
+
 
 def image_name_for(
     name_key: bytes, node_id: str, iteration: Sequence[int], index: int, suffix: str = ".png"

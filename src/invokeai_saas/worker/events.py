@@ -9,7 +9,9 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 import socketio
 import structlog
@@ -19,7 +21,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from invokeai_saas.db.freshness import FRESH_MILLISECONDS, fresh_key
-from invokeai_saas.realtime.rooms import person_room
+from invokeai_saas.realtime.rooms import person_room, session_room
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +51,14 @@ class EventStream:
     def emit(self, user_id: str, event: str, payload: dict[str, Any]) -> None:
         """Queues an event for one person."""
         self._entries.put((user_id, event, {"timestamp": int(time.time()), **payload}))
+
+    def end_sessions(self, session_ids: Iterable[UUID]) -> None:
+        """Closes the sockets of log-ins that have ended. With Redis away each process finds out by itself."""
+        try:
+            for session_id in session_ids:
+                self._manager.close_room(session_room(session_id))
+        except Exception as error:
+            log.warning("sockets_not_told", error=repr(error))
 
     def close(self) -> None:
         """Sends what is left and stops."""

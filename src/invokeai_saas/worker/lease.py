@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import threading
 import time
+from contextvars import copy_context
 from types import TracebackType
 from uuid import UUID
 
@@ -56,7 +57,10 @@ class Lease:
         self._grace = settings.stop_grace_seconds
         self._asked_at: float | None = None
         self._engine_returned = False
-        self._thread = threading.Thread(target=self._keep, name="heartbeat", daemon=True)
+        # With the context of who makes it: its lines in the log name the job, too.
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._keep,), name="heartbeat", daemon=True
+        )
 
     def __enter__(self) -> Lease:
         self._watchdog.ping()

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -24,9 +25,13 @@ from redis.exceptions import RedisError
 
 from invokeai_saas.catalog.installs.identify import Identifier
 from invokeai_saas.errors import ServiceError, Unavailable
+from invokeai_saas.observability.jobs import JobWatch
+from invokeai_saas.observability.tracing import JobTrace, JobTraces
 from invokeai_saas.queue.batches import apply_values
+from invokeai_saas.queue.bells import open_worker_bell
 from invokeai_saas.queue.claims import Claim, Claims
-from invokeai_saas.queue.doorbell import CANCEL_CHANNEL, WorkerBell
+from invokeai_saas.queue.doorbell import CANCEL_CHANNEL, ring_again
+from invokeai_saas.queue.events import CANCELED, canceled
 from invokeai_saas.settings import Settings
 from invokeai_saas.storage.media import MediaSigner
 from invokeai_saas.storage.objects import open_object_store
@@ -69,18 +74,24 @@ class Worker:
         self._claims = Claims(url)
         redis_url = settings.redis_url.get_secret_value()
         self._redis = Redis.from_url(redis_url, socket_connect_timeout=5)
-        self._bell = WorkerBell(self._redis)
+        self._bell = open_worker_bell(settings, self._redis, may_send=False)
         self._events = EventStream(redis_url)
         self._objects = open_object_store(settings)
         self._media = MediaSigner(settings.media_signing_key.get_secret_value(), settings.media_url_seconds)
         self._model_files = ModelFiles(
             settings.data_dir / "worker" / "models", self._objects, settings.model_cache_bytes
         )
-        self._installs = Identifier(settings, engine, self._objects, self._events, self._model_files)
+        self._installs = Identifier(
+            settings, engine, self._objects, self._events, self._model_files, self._redis
+        )
         self._look_at_installs = 0.0  # moment of the monotonic clock
         self._pool = ThreadPoolExecutor(_UPLOADS, thread_name_prefix="upload")
         self._draining = threading.Event()
         self._lease: Lease | None = None
+        self._tier = ""  # of the job in hand
+        self._watch = JobWatch(settings)
+        self._trace = JobTrace()  # of the job in hand
+        self._traces = JobTraces(settings)
         self._watchdog = Watchdog(settings.hang_seconds)
         self._listener = threading.Thread(target=self._listen_for_cancels, name="cancels", daemon=True)
 
@@ -105,6 +116,8 @@ class Worker:
         self._listener.start()
         self._sign_of_life()
         log.info("worker_ready", worker=self.name, engine=self._engine.name, tiers=self._tiers)
+        if self._settings.worker_ready_file is not None:
+            self._settings.worker_ready_file.write_text(self.name)
         while not self._draining.is_set():
             try:
                 worked = self.work_once()
@@ -131,7 +144,15 @@ class Worker:
                 self._settings.job_seconds,
             )
             if claim is not None:
-                self._work_on(claim)
+                self._bell.claimed(tier)
+                self._tier = tier
+                if claim.attempt_number == 1:
+                    self._watch.claimed(tier, (datetime.now(UTC) - claim.created_at).total_seconds())
+                self._trace = self._traces.begin(claim, tier)
+                try:
+                    self._work_on(claim)
+                finally:
+                    self._trace.close()
                 return True
         return False
 
@@ -142,7 +163,7 @@ class Worker:
         self._sign_of_life()
         try:
             self._bell.wait(self._tiers, _POLL_SECONDS)
-        except RedisError:  # slower without Redis, never stopped
+        except (RedisError, Unavailable):  # slower without the bell, never stopped
             self._draining.wait(_POLL_SECONDS)
 
     def _work_on(self, claim: Claim) -> None:
@@ -158,6 +179,7 @@ class Worker:
             self._pool,
             self._settings.model_dir,
             self._model_files,
+            self._trace,
         )
         self._lease = lease = Lease(
             self._claims.sibling(), claim.attempt_id, claim.item_id, self._settings, self._watchdog
@@ -226,6 +248,9 @@ class Worker:
             log.warning("attempt_superseded", seconds=round(seconds, 2))
             return
         log.info("job_ended", status=outcome.status, seconds=round(seconds, 2), charged=finished.charged)
+        made = 0 if outcome.status == "failed" else sum(not image["is_intermediate"] for image in images)
+        self._trace.ended(outcome.status)
+        self._watch.ended(self._tier, outcome.status, seconds, made, finished.charged)
         if outcome.status == "failed":
             context.drop_files()
         else:
@@ -255,12 +280,16 @@ class Worker:
             self._announce(claim)
             log.info("handed_back", status=status)
             if status == "pending" and not away:
-                self._bell.ring(tier)
+                self._bell.ring(tier, ring_again(claim.user_id, claim.item_id))
 
     def _announce(self, claim: Claim) -> None:
         event = self._claims.status_event(claim.item_id)
         if event is not None:
             self._events.emit(str(claim.user_id), "queue_item_status_changed", event)
+            if event["status"] == "canceled":
+                # After `queue_cleared` InvokeAI's page takes its jobs for over and passes by the line above, whose
+                # counts it would need: it has read them while the job still ran. This one makes it read again.
+                self._events.emit(str(claim.user_id), CANCELED, canceled(claim.user_id, [claim.item_id]))
 
     def _insist(self, action: Callable[[], _Result]) -> _Result:
         """Tries for the length of a lease: after that the job is another worker's anyway."""
@@ -293,8 +322,11 @@ class Worker:
         self._events.close()
         self._installs.close()
         self._claims.close()
+        self._bell.close()
         self._redis.close()
         self._watchdog.close()
+        self._watch.close()
+        self._traces.close()
         log.info("worker_stopped", worker=self.name)
 
 

@@ -13,8 +13,8 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -62,6 +62,18 @@ class ModelFiles:
         os.utime(folder)
         # A model of one file is that file; of several, their folder.
         return folder / files[0]["path"] if len(files) == 1 else folder
+
+    @contextmanager
+    def workspace(self, size: int) -> Iterator[Path]:
+        """A folder to write a model into, gone afterwards. Parameters: size: bytes that it will take."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        self._make_room(size)
+        folder = self._root / f".{uuid.uuid4().hex}"
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def release(self) -> None:
         """Lets go of what was fetched for the job that has ended."""

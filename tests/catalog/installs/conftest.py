@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from invokeai_saas.catalog.installs.downloads import Downloads
 from invokeai_saas.catalog.installs.identify import Identifier
@@ -80,9 +81,11 @@ def crew(settings: Settings) -> Iterator[Crew]:
     events, objects = Recorder(), open_object_store(settings)
     downloads = Downloads(settings, objects, events)
     files = ModelFiles(settings.data_dir / "worker" / "models", objects, settings.model_cache_bytes)
-    identifier = Identifier(settings, MockEngine(0), objects, events, files)
+    redis = Redis.from_url(settings.redis_url.get_secret_value())
+    identifier = Identifier(settings, MockEngine(0), objects, events, files, redis)
     try:
         yield Crew(settings, downloads, identifier, events.sent)
     finally:
         downloads.close()
         identifier.close()
+        redis.close()

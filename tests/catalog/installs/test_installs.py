@@ -216,7 +216,7 @@ HEADER_OF_2_GB = struct.pack("<Q", 2**31) + b"{"
 async def test_hostile_sources_leave_nothing(
     site: Site, crew: Crew, ada: Subject, monkeypatch: pytest.MonkeyPatch, answer: Any, error: str
 ) -> None:
-    monkeypatch.setattr("invokeai_saas.catalog.installs.downloads._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("invokeai_saas.catalog.installs.download._PAUSE_SECONDS", 0.01)
     site.files["/a.safetensors"] = answer
     job = await _install(ada, f"{site.url}/a.safetensors")
     await crew.work()
@@ -346,7 +346,7 @@ async def test_a_cancel_leaves_nothing(site: Site, crew: Crew, ada: Subject) -> 
 async def test_failed_files_are_downloaded_again(
     site: Site, crew: Crew, ada: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("invokeai_saas.catalog.installs.downloads._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("invokeai_saas.catalog.installs.download._PAUSE_SECONDS", 0.01)
     site.repository("owner/x", {"config.json": b"{}", "model.safetensors": GOOD})
     del site.files["/owner/x/resolve/main/model.safetensors"]
     job = await _install(ada, "owner/x")
@@ -382,7 +382,7 @@ async def test_one_file_is_downloaded_again(site: Site, crew: Crew, ada: Subject
 async def test_a_broken_connection_goes_on_where_it_was(
     site: Site, crew: Crew, ada: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("invokeai_saas.catalog.installs.downloads._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("invokeai_saas.catalog.installs.download._PAUSE_SECONDS", 0.01)
     data = safetensors({"lora_up": bytes(3_000_000)})
 
     def breaks(handler: Any) -> None:
@@ -507,9 +507,6 @@ async def test_a_second_look_keeps_what_its_person_says(
     await eventually(lambda: crew.identifier.work_once())
     assert (await many).json()["succeeded"] == [key]
     assert [failed["key"] for failed in (await many).json()["failed"]] == ["none"]
-    convert = await ada.put(f"{MODELS}/convert/{key}")
-    assert convert.status_code == 422
-    assert (await ada.put(f"{MODELS}/convert/none")).status_code == 404
     assert len((await ada.get(INSTALL)).json()) == 1  # looks are no installs
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,10 +14,12 @@ from typing import BinaryIO
 import psutil
 import pytest
 
-from invokeai_saas.errors import Unavailable
+from invokeai_saas.errors import SetupError, Unavailable
 from invokeai_saas.gallery.videos import poster
 from invokeai_saas.gallery.videos.mp4 import NotPlayable
 from invokeai_saas.gallery.videos.poster import first_frame
+from invokeai_saas.services import check_settings
+from invokeai_saas.settings import Settings, get_settings
 from tests.gallery.videos.films import by_hand, film, shown, turned
 
 
@@ -109,3 +112,36 @@ async def test_who_gives_up_leaves_no_decoder_behind(tmp_path: Path, monkeypatch
         async with asyncio.timeout(1):
             await _poster(film())
     assert set(psutil.Process().children(recursive=True)) <= before
+
+
+@pytest.fixture
+def no_wheel(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As in an image: imageio-ffmpeg is not installed there."""
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    get_settings.cache_clear()
+    poster.decoder.cache_clear()
+    yield
+    get_settings.cache_clear()
+    poster.decoder.cache_clear()
+
+
+def test_an_image_names_its_decoder(no_wheel: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = _program(tmp_path, "exit 0")
+    monkeypatch.setenv("FFMPEG", program)
+    assert poster.decoder() == program
+
+
+def test_without_the_wheel_the_path_is_searched(
+    no_wheel: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "ffmpeg").symlink_to(_program(tmp_path, "exit 0"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert poster.decoder() == str(tmp_path / "ffmpeg")
+
+
+def test_without_any_the_api_does_not_start(
+    no_wheel: None, monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FFMPEG", str(tmp_path / "nothing"))
+    with pytest.raises(SetupError, match="ffmpeg"):
+        check_settings(settings)

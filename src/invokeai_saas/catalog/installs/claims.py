@@ -13,6 +13,7 @@ from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 import psycopg
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
@@ -29,8 +30,9 @@ class InstallJob:
 
     Parameters:
         shared: for everybody, by one of our staff.
-        kind: "install", or "identify" for a new look at what is installed.
-        given_up: it was claimed too often; what is left is to clean up behind it.
+        kind: "install", "identify" for a new look at what is installed, or "convert" to make a folder of it.
+        config_out: the record, once it has been converted.
+        given_up: it was claimed too often; what is left is to clean up behind it. `error` says so to its person.
         room: bytes that the person may store beside what they have; None for no limit, negative when their plan
             has no models of one's own any more.
     """
@@ -44,7 +46,9 @@ class InstallJob:
     config_in: dict[str, Any]
     model_key: str
     parts: list[dict[str, Any]]
+    config_out: dict[str, Any] | None
     claim: UUID
+    error: str | None
     given_up: bool
     room: int | None
 
@@ -77,6 +81,7 @@ class InstallClaims:
         return InstallClaims(self._url)
 
     def _rows(self, query: LiteralString, values: Sequence[object]) -> list[DictRow]:
+        """Raises psycopg.OperationalError: the connection's; or its server is not the writer any more."""
         with self._lock:
             if self._connection is None or self._connection.closed:
                 self._connection = psycopg.connect(
@@ -87,7 +92,11 @@ class InstallClaims:
                     application_name="installs",
                     options="-c statement_timeout=20s",
                 )
-            return self._connection.execute(query, values).fetchall()
+            try:
+                return self._connection.execute(query, values).fetchall()
+            except ReadOnlySqlTransaction as error:
+                self._connection.close()  # the next one leads to where the writer's name leads by then
+                raise psycopg.OperationalError("the server is not the writer any more") from error
 
     def _value(self, query: LiteralString, values: Sequence[object]) -> Any:
         rows = self._rows(query, values)
@@ -130,9 +139,29 @@ class InstallClaims:
             self._value("SELECT install_fail(%s, %s, %s, %s)", [job.id, job.claim, error_type, error])
         )
 
-    def hand_back(self, job: InstallJob) -> bool:
-        """It is tried again, and this time does not count."""
-        return bool(self._value("SELECT install_return(%s, %s)", [job.id, job.claim]))
+    def hand_back(self, job: InstallJob, why: str | None) -> str | None:
+        """It is tried again later; after the last of TRIES it has failed, and what it ended with is answered.
+
+        Parameters:
+            why: what was away, as a sentence; None when this process is going: that time does not count.
+        """
+        error = (
+            f"{why} It was tried {TRIES} times. Restart it later: files that have come are kept."
+            if why
+            else None
+        )
+        became = self._value("SELECT install_return(%s, %s, %s, %s)", [job.id, job.claim, TRIES, error])
+        return error if became == "error" else None
+
+    def reserve(self, job: InstallJob, total: int) -> int | None:
+        """Counts bytes as taken from the person's room if they fit; answers the room, None for no limit."""
+        room: int | None = self._value("SELECT install_reserve(%s, %s, %s)", [job.id, job.claim, total])
+        return room
+
+    def on_disk(self, ids: Sequence[int]) -> set[int]:
+        """Which of these installs may still go on with what they have on a scheduler's disk."""
+        rows = self._rows("SELECT * FROM install_on_disk(%s::bigint[])", [list(ids)])
+        return {row["install_on_disk"] for row in rows}
 
     def finish(
         self, job: InstallJob, record: dict[str, Any], files: list[dict[str, Any]]
@@ -143,6 +172,18 @@ class InstallClaims:
         text = Jsonb(record, dumps=lambda value: json.dumps(value).replace("\\u0000", ""))
         found: dict[str, Any] | None = self._value(query, [job.id, job.claim, text, Jsonb(files)])
         return found
+
+    def convert(
+        self, job: InstallJob, record: dict[str, Any], files: list[dict[str, Any]]
+    ) -> dict[str, Any] | None:
+        """Turns the model to its new files; answers its record, None when job or model are not what they were."""
+        query: LiteralString = "SELECT install_convert(%s, %s, %s, %s)"
+        found: dict[str, Any] | None = self._value(query, [job.id, job.claim, Jsonb(record), Jsonb(files)])
+        return found
+
+    def converted(self, job: InstallJob) -> bool:
+        """The old files are gone: the conversion has ended."""
+        return bool(self._value("SELECT install_converted(%s, %s)", [job.id, job.claim]))
 
     def file_lists(self, after: str, limit: int) -> list[DictRow]:
         """key, files and missing of models whose files the object store holds, in order of keys."""

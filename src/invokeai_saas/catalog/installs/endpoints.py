@@ -116,5 +116,5 @@ async def reidentify_many(body: ModelKeys, person: Caller, shared: Shared) -> Bu
 
 
 @router.put("/convert/{key}")
-async def convert(key: str, person: Caller, session: Writer) -> dict[str, Any]:
-    return await identification.convert(session, person, key)
+async def convert(key: str, person: Caller, shared: Shared) -> dict[str, Any]:
+    return await identification.convert(shared, person, key)

@@ -6,15 +6,22 @@ given up, so that one bad file cannot keep killing workers.
 
 from __future__ import annotations
 
-from contextlib import suppress
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import structlog
+from redis import Redis
 
 from invokeai_saas.catalog.installs.claims import InstallClaims, InstallJob
-from invokeai_saas.errors import InvalidInput, ServiceError, Unavailable
+from invokeai_saas.catalog.installs.conversion import Converter
+from invokeai_saas.catalog.installs.looks import leave_notice
+from invokeai_saas.catalog.installs.parts import stored_keys
+from invokeai_saas.errors import ServiceError, Unavailable
 from invokeai_saas.settings import Settings
 from invokeai_saas.storage.objects import ObjectStore
 from invokeai_saas.worker.contract import Engine, local_model_path
@@ -23,13 +30,13 @@ from invokeai_saas.worker.modelfiles import ModelFiles
 
 log = structlog.get_logger(__name__)
 
-_LEASE_SECONDS = 900.0  # a large model is fetched and hashed in less
-# What a job could not use: no node that runs here takes such a model.
-_NOT_RUN = frozenset({"text_llm", "llava_onevision", "unknown", "external_image_generator"})
+_LEASE_SECONDS = 90.0
+_BEAT_SECONDS = 15.0
+_MOST_SECONDS = 3600.0  # that a lease is prolonged: what takes longer hangs, and another may try
 
 
 class Identifier:
-    """Parameters: engine: says what a model is; models: where it is fetched to."""
+    """Parameters: engine: says what a model is; models: where it is fetched to; redis: for notices to who waits."""
 
     def __init__(
         self,
@@ -38,10 +45,13 @@ class Identifier:
         objects: ObjectStore,
         events: EventStream,
         models: ModelFiles,
+        redis: Redis,
     ) -> None:
         self._claims = InstallClaims(settings.database_worker_url.get_secret_value())
         self._model_dir = settings.model_dir
         self._engine, self._objects, self._events, self._models = engine, objects, events, models
+        self._redis = redis
+        self._converter = Converter(self._claims, engine, objects, models)
 
     def close(self) -> None:
         self._claims.close()
@@ -57,26 +67,63 @@ class Identifier:
             return False
         structlog.contextvars.bind_contextvars(install=job.id, tenant=str(job.user_id))
         try:
-            self._work_on(job)
-        except (Unavailable, psycopg.OperationalError):
-            with suppress(psycopg.OperationalError):
-                self._claims.hand_back(job)
+            with self._kept(job):
+                self._work_on(job)
+        except (Unavailable, psycopg.OperationalError) as error:
+            self._hand_back(job, error)
             raise
         except Exception as error:  # whatever an install brings about ends that install, and never the worker
             log.error("identification_failed", exc_info=error)
             self._end(job, type(error).__name__, "This could not be identified. Is it a model for InvokeAI?")
         finally:
             self._models.release()
+            if job.kind != "install":
+                leave_notice(self._redis, job.id)
             structlog.contextvars.unbind_contextvars("install", "tenant")
         return True
 
+    @contextmanager
+    def _kept(self, job: InstallJob) -> Iterator[None]:
+        """Prolongs the lease meanwhile: a large model takes its time, and nobody else is to begin with it."""
+        over = threading.Event()
+
+        def beat() -> None:
+            until = time.monotonic() + _MOST_SECONDS
+            while not over.wait(_BEAT_SECONDS) and time.monotonic() < until:
+                try:
+                    if self._claims.beat(job, _LEASE_SECONDS) != "ok":
+                        return
+                except psycopg.OperationalError as error:
+                    log.warning("install_beat_missed", error=repr(error))
+
+        heart = threading.Thread(target=beat, name="identify-beat", daemon=True)
+        heart.start()
+        try:
+            yield
+        finally:
+            over.set()
+            heart.join(timeout=30)
+
+    def _hand_back(self, job: InstallJob, error: Unavailable | psycopg.OperationalError) -> None:
+        """Another try, later; after the last of them it has failed, and what was downloaded is kept for another."""
+        why = "The service's database could not be reached."
+        if isinstance(error, Unavailable):
+            why = error.message
+        with suppress(psycopg.OperationalError):
+            ended = self._claims.hand_back(job, why)
+            if ended is not None:
+                self._tell(job, "model_install_error", error_type="ServiceAway", error=ended)
+
     def _work_on(self, job: InstallJob) -> None:
         if job.given_up:
-            self._end(job, "given_up", "This could not be identified after several tries.")
+            self._end(job, "given_up", job.error or "")
             return
         self._tell(job, "model_install_started")
         files = [file_of(part) for part in job.parts]
         try:
+            if job.kind == "convert":
+                self._convert(job, files)
+                return
             record = self._identify(job, files)
         except Unavailable:
             raise
@@ -92,6 +139,14 @@ class Identifier:
         size = sum(file["size"] for file in files)
         self._tell(job, "model_install_complete", key=kept["key"], total_bytes=size, config=kept)
 
+    def _convert(self, job: InstallJob, files: list[dict[str, Any]]) -> None:
+        kept = self._converter.convert(job, files)
+        if kept is not None:
+            log.info("model_converted", base=kept["base"])
+            self._tell(
+                job, "model_install_complete", key=kept["key"], total_bytes=kept["file_size"], config=kept
+            )
+
     def _identify(self, job: InstallJob, files: list[dict[str, Any]]) -> dict[str, Any]:
         """The record. Raises InvalidInput, and what fetching raises."""
         said = {"key": job.model_key, **job.config_in}
@@ -104,12 +159,7 @@ class Identifier:
         else:
             logical = str(job.source["path"])
             path = local_model_path(self._model_dir, logical)
-        record = self._engine.identify(path, logical, said)
-        if record["type"] in _NOT_RUN:
-            raise InvalidInput(
-                ("type",), f"Models of type {record['type']} are not run here.", code="unusable_model"
-            )
-        return record
+        return self._engine.identify(path, logical, said)
 
     def _end(self, job: InstallJob, error_type: str, error: str) -> None:
         """Failed for good. What it brought goes; a model that was looked at again stays as it was."""
@@ -120,12 +170,15 @@ class Identifier:
         log.info("identification_refused", code=error_type)
 
     def _drop(self, job: InstallJob) -> None:
-        if job.kind == "install":
+        if job.kind == "convert":
+            self._converter.clean_up(job, [file_of(part) for part in job.parts])
+        elif job.kind == "install":
             with suppress(Unavailable):
-                self._objects.delete_sync([str(part["key"]) for part in job.parts if part.get("key")])
+                self._objects.delete_sync(stored_keys(job.parts))
 
     def _tell(self, job: InstallJob, event: str, **facts: Any) -> None:
-        if job.kind == "install":  # a second look is answered to who asked for it
+        # A second look is answered to who asked for it. A conversion may outlast that, and the page shows it then.
+        if job.kind == "install" or (job.kind == "convert" and event == "model_install_complete"):
             self._events.emit(str(job.user_id), event, job.event(**facts))
 
 

@@ -67,7 +67,7 @@ async def remove_ended(db: WriteSession) -> list[tuple[str, list[dict[str, Any]]
     """Removes what has ended; answers each one's state and files."""
     statement = (
         delete(ModelInstall)
-        .where(ModelInstall.status.in_(ENDED))
+        .where(ModelInstall.kind == "install", ModelInstall.status.in_(ENDED))
         .returning(ModelInstall.status, ModelInstall.parts)
         .execution_options(synchronize_session=False)
     )
@@ -76,6 +76,25 @@ async def remove_ended(db: WriteSession) -> list[tuple[str, list[dict[str, Any]]
 
 async def remove(db: WriteSession, install_id: int) -> None:
     await db.execute(delete(ModelInstall).where(ModelInstall.id == install_id))
+
+
+async def conversion(db: Session, model_key: str) -> int | None:
+    """The conversion of a model that is under way."""
+    statement = select(ModelInstall.id).where(
+        ModelInstall.kind == "convert", ModelInstall.model_key == model_key, ModelInstall.status.in_(LIVE)
+    )
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def remove_conversions(db: WriteSession, model_key: str) -> None:
+    """Forgets conversions of a model that ended when nobody waited for them."""
+    await db.execute(
+        delete(ModelInstall).where(
+            ModelInstall.kind == "convert",
+            ModelInstall.model_key == model_key,
+            ModelInstall.status.in_(ENDED),
+        )
+    )
 
 
 async def room(db: WriteSession) -> int | None:

@@ -17,6 +17,7 @@ from invokeai_saas.catalog.installs import repository
 from invokeai_saas.catalog.installs.checks import WEIGHTS
 from invokeai_saas.catalog.installs.fetching import Fetcher
 from invokeai_saas.catalog.installs.hub import Hub
+from invokeai_saas.catalog.installs.parts import Part, anew, stored_keys
 from invokeai_saas.catalog.installs.schemas import MAX_ID, DownloadPart, HubModels, InstallJobDTO
 from invokeai_saas.catalog.installs.sources import read_source
 from invokeai_saas.catalog.installs.tables import ModelInstall
@@ -137,7 +138,7 @@ async def restart_failed(db: WriteSession, person: Person, install_id: int) -> I
     """Downloads again what failed or is missing; files that have come are kept. Raises NotInPlan."""
     row = await _require(db, install_id)
     await rights.require_own_models(db, person)
-    parts = [part if part["status"] == "completed" else _anew(part) for part in row.parts]
+    parts = [part if part["status"] == "completed" else anew(part) for part in row.parts]
     await _wait_again(db, install_id, ("error", "paused"), parts=parts)
     return await job(db, install_id)
 
@@ -148,7 +149,7 @@ async def restart_file(db: WriteSession, person: Person, install_id: int, url: A
     await rights.require_own_models(db, person)
     wanted = [AnyHttpUrl(part["url"]) == url for part in row.parts]  # compared as the border writes addresses
     if any(wanted):
-        parts = [_anew(part) if named else part for part, named in zip(row.parts, wanted, strict=True)]
+        parts = [anew(part) if named else part for part, named in zip(row.parts, wanted, strict=True)]
         await _wait_again(db, install_id, ("error", "paused"), parts=parts)
     return await job(db, install_id)
 
@@ -211,13 +212,8 @@ async def _require(db: ReadSession | WriteSession, install_id: int) -> ModelInst
     return row
 
 
-def _anew(part: dict[str, Any]) -> dict[str, Any]:
-    fresh = {"status": "waiting", "bytes": 0, "key": None, "etag": None, "error_type": None, "error": None}
-    return part | fresh | {"total_bytes": part["expected"]}
-
-
-def _forget(db: WriteSession, objects: ObjectStore, parts: Iterable[dict[str, Any]]) -> None:
-    keys = [str(part["key"]) for part in parts if part.get("key")]
+def _forget(db: WriteSession, objects: ObjectStore, parts: Iterable[Part]) -> None:
+    keys = stored_keys(parts)
     if keys:
         db.after_commit(partial(objects.delete, keys), _DELETE_SECONDS)
 
@@ -242,7 +238,7 @@ def as_dto(row: ModelInstall) -> InstallJobDTO:
 
 def _part_dto(number: int, part: dict[str, Any], prefix: str, status: str) -> DownloadPart:
     path = f"{prefix}/{part['path']}" if part["path"] else None
-    stopped = status if status in ("paused", "cancelled") else "running"
+    stopped = status if status in ("paused", "cancelled", "error") else "running"
     return DownloadPart(
         id=number,
         dest=prefix,

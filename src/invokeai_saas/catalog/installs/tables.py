@@ -17,11 +17,11 @@ ENDED = ("completed", "error", "cancelled")
 
 
 class ModelInstall(Base):
-    """A job that brings a model: downloaded by a scheduler, then identified by a worker."""
+    """A job that brings a model, downloaded by a scheduler and identified by a worker; or work on one that is there."""
 
     __tablename__ = "model_installs"
     __table_args__ = (
-        CheckConstraint("kind IN ('install', 'identify')", name="kind"),
+        CheckConstraint("kind IN ('install', 'identify', 'convert')", name="kind"),
         CheckConstraint(
             "status IN ('waiting', 'downloading', 'downloads_done', 'running', 'paused', 'completed', 'error',"
             " 'cancelled')",
@@ -32,6 +32,10 @@ class ModelInstall(Base):
         Index(
             "uq_model_installs_live", "user_id", "shared", "source_text", unique=True,
             postgresql_where=text(f"kind = 'install' AND status IN {LIVE}"),
+        ),
+        Index(
+            "uq_model_installs_converting", "user_id", "model_key", unique=True,
+            postgresql_where=text(f"kind = 'convert' AND status IN {LIVE}"),
         ),
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from invokeai_saas.gallery.downloads.repository import Packed
 from invokeai_saas.storage.objects import ObjectStore
 
 
-class _Pipe:
+class Pipe:
     """What a ZipFile writes into. It has no position, so nothing is ever written over."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Archive:
         Raises:
             Unavailable: the store can't be reached.
         """
-        pipe = _Pipe()
+        pipe = Pipe()
         with ZipFile(pipe, "w", ZIP_STORED) as archive:  # type: ignore[call-overload]  # writing asks for no more
             async for picture in self._pictures:
                 try:

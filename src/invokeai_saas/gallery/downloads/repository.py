@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, insert, select, text, update
 
+from invokeai_saas.db import sharing
 from invokeai_saas.db.session import ReadSession, WriteSession
 from invokeai_saas.gallery.repository import Session, among
 from invokeai_saas.gallery.tables import BulkDownload, Image
@@ -33,20 +34,34 @@ def of_names(names: Sequence[str]) -> list[ColumnElement[bool]]:
     return [among(Image.image_name, names)]
 
 
-async def measure(session: Session, pictures: Sequence[ColumnElement[bool]]) -> tuple[int, int]:
-    """(how many there are, their files' bytes)."""
+async def measure(
+    session: Session, pictures: Sequence[ColumnElement[bool]], *, shared: bool = False
+) -> tuple[int, int]:
+    """(how many there are, their files' bytes). Parameters: shared: of what colleagues share."""
     total = func.coalesce(func.sum(Image.file_size_bytes), 0)
-    row = (await session.execute(select(func.count(), total).where(*pictures))).one()
+    statement = select(func.count(), total).select_from(Image).where(*pictures)
+    row = (await session.execute(statement, execution_options=sharing.options(shared=shared))).one()
     return int(row[0]), int(row[1])
 
 
 async def some(
-    session: ReadSession, pictures: Sequence[ColumnElement[bool]], after: str, limit: int
+    session: ReadSession,
+    pictures: Sequence[ColumnElement[bool]],
+    after: str,
+    limit: int,
+    *,
+    shared: bool = False,
 ) -> list[Packed]:
-    """Pictures in the order of their names. Parameters: after: the name before the first."""
+    """Pictures in the order of their names.
+
+    Parameters:
+        after: the name before the first.
+        shared: of what colleagues share, now.
+    """
     columns = (Image.image_name, Image.image_category, Image.s3_key, Image.created_at)
     statement = select(*columns).where(*pictures, Image.image_name > after)
-    rows = await session.execute(statement.order_by(Image.image_name).limit(limit))
+    statement = statement.order_by(Image.image_name).limit(limit)
+    rows = await session.execute(statement, execution_options=sharing.options(shared=shared))
     return [Packed(*row) for row in rows]
 
 

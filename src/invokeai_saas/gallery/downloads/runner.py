@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -16,6 +15,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import ColumnElement, func
 
+from invokeai_saas.beating import while_beating
 from invokeai_saas.db.session import Database
 from invokeai_saas.errors import ServiceError
 from invokeai_saas.gallery.downloads import events, repository
@@ -38,12 +38,18 @@ _STOPPED = "The server was restarted meanwhile. Please try again."
 
 @dataclass(frozen=True)
 class Download:
-    """One that was asked for. Parameters: pictures: conditions that select what goes in."""
+    """One that was asked for.
+
+    Parameters:
+        pictures: conditions that select what goes in.
+        shared: what colleagues share goes in, rather than one's own.
+    """
 
     id: UUID
     user_id: UUID
     item_name: str
     pictures: Sequence[ColumnElement[bool]]
+    shared: bool = False
 
 
 class _Lost(Exception):
@@ -92,8 +98,7 @@ class DownloadRunner:
             await self._fail(download, _FAILED)
 
     async def _prepare(self, download: Download) -> None:
-        beating = asyncio.create_task(self._stay_alive(download))
-        try:
+        async def in_turn() -> None:
             async with self._slots.turn(download.user_id):
                 key = download_key(download.user_id, download.id)
                 archive = Archive(self._objects, self._pictures(download))
@@ -102,27 +107,23 @@ class DownloadRunner:
                     raise ServiceError(_EMPTY)
             until = func.now() + self._kept
             await self._record(download, state="ready", file_size_bytes=size, expires_at=until)
-        finally:
-            beating.cancel()
-            await asyncio.wait([beating])
+
+        async def alive() -> None:
+            await self._record(download, alive_until=func.now() + LEASE)
+
+        await while_beating(in_turn(), alive, _BEAT)
 
     async def _pictures(self, download: Download) -> AsyncIterator[Packed]:
         """Row by row, a page at a time: no transaction stays open while files are copied."""
         last = ""
         while True:
             async with self._database.read(download.user_id) as session:
-                page = await repository.some(session, download.pictures, last, _PAGE)
+                page = await repository.some(session, download.pictures, last, _PAGE, shared=download.shared)
             for picture in page:
                 yield picture
             if len(page) < _PAGE:
                 return
             last = page[-1].image_name
-
-    async def _stay_alive(self, download: Download) -> None:
-        while True:
-            await asyncio.sleep(_BEAT)
-            with suppress(ServiceError, _Lost):  # said again, or found out at the end
-                await self._record(download, alive_until=func.now() + LEASE)
 
     async def _record(self, download: Download, **values: object) -> None:
         async with self._database.write(download.user_id) as session:

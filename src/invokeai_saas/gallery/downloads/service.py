@@ -24,22 +24,24 @@ async def request(session: WriteSession, settings: Settings, asked: DownloadRequ
 
     Raises:
         BadRequest: it names nothing.
-        NotFound: the board, or one of the pictures, is not the person's.
+        NotFound: the board, or one of the pictures, is neither the person's nor shared with them.
         PayloadTooLarge: the pictures are too many for one download.
         Conflict: too many are being prepared (code `too_many_downloads`).
     """
-    label = ""
+    label, shared = "", False
     if asked.board_id is not None:
-        board = await gallery.board_filter(session, asked.board_id)
-        assert board is not None
+        board, shared = await gallery.readable_board(session, asked.board_id)
         label = await _board_label(session, asked.board_id)
         pictures = repository.of_board(board)
-        _, size = await repository.measure(session, pictures)
+        _, size = await repository.measure(session, pictures, shared=shared)
     elif asked.image_names:
         names = list(dict.fromkeys(asked.image_names))
         known = gallery.storable(names)
         pictures = repository.of_names(known)
         count, size = await repository.measure(session, pictures)
+        if count < len(names):  # a selection of the page's is of one board: all of them are shared, if any is
+            shared = True
+            count, size = await repository.measure(session, pictures, shared=True)
         if count < len(names):
             raise NotFound("This picture")
     else:
@@ -51,7 +53,7 @@ async def request(session: WriteSession, settings: Settings, asked: DownloadRequ
             code="too_many_downloads",
         )
     download_id = uuid4()
-    download = Download(download_id, session.user_id, f"{label}{download_id}.zip", pictures)
+    download = Download(download_id, session.user_id, f"{label}{download_id}.zip", pictures, shared)
     await repository.keep_newest(session, settings.max_downloads - 1)
     await repository.add(
         session,

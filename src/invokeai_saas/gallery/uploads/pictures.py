@@ -7,23 +7,19 @@ which camera, and whatever else a file may carry besides, is left behind.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
 from PIL import Image, ImageOps
 
-from invokeai_saas.errors import PayloadTooLarge, UnsupportedMediaType
 from invokeai_saas.gallery.uploads.schemas import Dimensions
 from invokeai_saas.gallery.uploads.texts import Described, read_texts
+from invokeai_saas.storage.decoding import open_picture, refusing_damage
 from invokeai_saas.storage.encoding import encode_png, encode_thumbnail
-from invokeai_saas.storage.headers import has_too_many_scans, webp_header
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 _KEPT_MODES = ("L", "RGB", "RGBA", "I;16")
 _COLOUR_MODES = ("RGB", "RGBA", "P", "PA")
-_LONGEST_SIDE = 32_768  # pixels: browsers draw nothing longer
 _MOST_COLOURS = 200  # a picture with fewer is a map of areas, whose colours must not mix
 
 
@@ -65,8 +61,8 @@ def prepare(source: IO[bytes], request: Request) -> Prepared:
         UnsupportedMediaType: it is no picture of a kind that is taken, it is damaged, or it moves.
         PayloadTooLarge: it has too many pixels.
     """
-    with _open(source, request.max_pixels) as image:
-        with _refusing_damage():
+    with open_picture(source, request.max_pixels) as image:
+        with refusing_damage():
             image.load()
         texts = read_texts({} if request.resize_to else image.info, request.metadata, request.max_text)
         picture = _plain(image)
@@ -82,52 +78,6 @@ def prepare(source: IO[bytes], request: Request) -> Prepared:
     except BaseException:
         png.close()
         raise
-
-
-def _open(source: IO[bytes], max_pixels: int) -> Image.Image:
-    """The picture with its header read and nothing decoded."""
-    webp = webp_header(source)
-    if webp:
-        _check_size(webp.width, webp.height, max_pixels)
-        _check_still(moves=webp.animated)
-    with _refusing_damage():
-        image = Image.open(source, formats=FORMATS)
-        # A phone's photo may come with a second view of it (MPO); the first is the photo.
-        moves = image.format != "MPO" and bool(getattr(image, "is_animated", False))
-    _check_size(*image.size, max_pixels)
-    _check_still(moves=moves)
-    if image.format in ("JPEG", "MPO") and has_too_many_scans(source):
-        raise UnsupportedMediaType("This JPEG is built in a way that takes too long to decode.")
-    return image
-
-
-@contextmanager
-def _refusing_damage() -> Iterator[None]:
-    """Whatever a decoder makes of a stranger's file is that file's fault: they raise errors of every kind."""
-    try:
-        yield
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PayloadTooLarge("This picture has too many pixels. Make it smaller and try again.") from error
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise UnsupportedMediaType(
-            "This file could not be read as a picture. PNG, JPEG, WebP, GIF and BMP files can be uploaded."
-        ) from error
-
-
-def _check_size(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels or max(width, height) > _LONGEST_SIDE:
-        raise PayloadTooLarge(
-            f"This picture has {width} x {height} pixels; {max_pixels / 10**6:.0f} million can be uploaded,"
-            f" and {_LONGEST_SIDE} along a side. Make it smaller and try again.",
-            data={"width": width, "height": height, "limit": max_pixels},
-        )
-
-
-def _check_still(*, moves: bool) -> None:
-    if moves:
-        raise UnsupportedMediaType("This picture moves. Only still ones can be uploaded.")
 
 
 def _plain(image: Image.Image) -> Image.Image:

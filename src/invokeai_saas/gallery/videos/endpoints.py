@@ -135,7 +135,7 @@ async def take_off_board(body: VideoNameBody, session: Writer) -> RemovedVideos:
 
 @router.get("/i/{video_name}", response_model=VideoDTO)
 async def one_video(video_name: str, session: Reader, shared: Shared) -> Response:
-    return as_json(service.dto_fields(await gallery.require(session, video_name, "video"), shared.media))
+    return as_json(service.dto_fields(await gallery.readable(session, video_name, "video"), shared.media))
 
 
 @router.patch("/i/{video_name}", response_model=VideoDTO)
@@ -160,7 +160,7 @@ async def workflow(video_name: str, session: Reader) -> WorkflowAndGraph:
 
 @router.get("/i/{video_name}/urls")
 async def urls(video_name: str, session: Reader, shared: Shared) -> VideoUrls:
-    return service.urls(await gallery.require(session, video_name, "video"), shared.media)
+    return service.urls(await gallery.readable(session, video_name, "video"), shared.media)
 
 
 @router.head("/i/{video_name}/full", response_class=Response)
@@ -168,7 +168,7 @@ async def urls(video_name: str, session: Reader, shared: Shared) -> VideoUrls:
 async def full(video_name: str, request: Request, person: MediaCaller, shared: Shared) -> Response:
     """The video itself, whole or in ranges."""
     async with shared.database.read(person.user_id) as session:
-        row = await gallery.require(session, video_name, "video")
+        row = await gallery.readable(session, video_name, "video")
     answer = await stored_file(request, shared.objects, row["s3_key"], max_age=0)
     answer.headers["Content-Disposition"] = f'inline; filename="{row["image_name"]}"'
     return answer
@@ -178,5 +178,5 @@ async def full(video_name: str, request: Request, person: MediaCaller, shared: S
 @router.get("/i/{video_name}/thumbnail", response_class=Response)
 async def thumbnail(video_name: str, request: Request, person: MediaCaller, shared: Shared) -> Response:
     async with shared.database.read(person.user_id) as session:
-        row = await gallery.require(session, video_name, "video")
+        row = await gallery.readable(session, video_name, "video")
     return await stored_file(request, shared.objects, row["s3_thumbnail_key"], max_age=0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import shutil
 import signal
 import sys
 from contextlib import suppress
@@ -17,11 +18,11 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-import imageio_ffmpeg
 from PIL import Image
 
-from invokeai_saas.errors import Unavailable
+from invokeai_saas.errors import SetupError, Unavailable
 from invokeai_saas.gallery.videos.mp4 import NotPlayable
+from invokeai_saas.settings import get_settings
 from invokeai_saas.storage.encoding import encode_thumbnail
 
 PIXELS = 256  # of the longer side, as of a picture's thumbnail
@@ -40,8 +41,28 @@ _ARGUMENTS = (
 
 @cache
 def decoder() -> str:
-    """The ffmpeg that is used: IMAGEIO_FFMPEG_EXE's, or the one that came with imageio-ffmpeg."""
-    return str(imageio_ffmpeg.get_ffmpeg_exe())
+    """The ffmpeg that is used: FFMPEG's, or the one that came with imageio-ffmpeg, or the PATH's.
+
+    An image has FFMPEG alone; imageio-ffmpeg is installed where everything runs on one machine.
+
+    Raises:
+        SetupError: there is none.
+    """
+    found = str(get_settings().ffmpeg or "")
+    if not found:
+        try:
+            import imageio_ffmpeg
+        except ModuleNotFoundError:
+            found = "ffmpeg"
+        else:
+            found = str(imageio_ffmpeg.get_ffmpeg_exe())
+    program = shutil.which(found)
+    if program is None:
+        raise SetupError(
+            f"There is no ffmpeg ({found}), which takes the first frame of videos.",
+            "Install ffmpeg and set FFMPEG to its program.",
+        )
+    return program
 
 
 async def first_frame(file: BinaryIO) -> bytes:

@@ -67,13 +67,16 @@ def urls(row: Row, signer: MediaSigner) -> VideoUrls:
 
 
 async def change(session: WriteSession, name: str, changes: VideoChanges) -> Row:
-    """Changes a video and answers its row. Raises NotFound."""
+    """Changes a video and answers its row. Raises NotFound, and Forbidden for a colleague's."""
     values = changes.model_dump(exclude_none=True)
     if "video_category" in values:
         values["image_category"] = values.pop("video_category")
     if values and gallery.storable([name]):
         await repository.change(session, [name], "video", **values)
-    return await gallery.require(session, name, "video")
+    rows = await repository.by_names(session, gallery.storable([name]), "video")
+    if not rows:
+        raise await gallery.refusal(session, name, "video")
+    return rows[0]
 
 
 async def star(session: WriteSession, names: Iterable[str]) -> StarredVideos:
@@ -104,10 +107,10 @@ async def delete_many(session: WriteSession, objects: ObjectStore, names: Iterab
 
 
 async def delete_one(session: WriteSession, objects: ObjectStore, name: str) -> DeletedVideos:
-    """Deletes one video. Raises NotFound."""
+    """Deletes one video. Raises NotFound, and Forbidden for a colleague's."""
     deleted = await delete_many(session, objects, [name])
     if not deleted.deleted_videos:
-        raise gallery.missing("video")
+        raise await gallery.refusal(session, name, "video")
     return deleted
 
 
@@ -121,18 +124,23 @@ async def place(session: WriteSession, board_id: str, name: str) -> AddedVideos:
     """Puts a video on a board, off any other. Raises NotFound when either is not the person's."""
     if board_id == gallery.NO_BOARD:
         raise InvalidInput(("board_id",), "Take the video off its board instead of adding it to none.")
-    board = await gallery.require_board_id(session, board_id)
+    board = await gallery.hold_board(session, board_id)
     placed = await boards_repository.place(session, board, gallery.storable([name]), "video")
     if not placed:
-        raise gallery.missing("video")
+        raise await gallery.refusal(session, name, "video")
     affected = [board, *(left for _, left in placed)]
     return AddedVideos(added_videos=[name], affected_boards=gallery.boards_of(affected))
 
 
 async def take_off(session: WriteSession, name: str) -> RemovedVideos:
-    """Takes a video off its board; one on none is done already. Raises NotFound."""
-    await gallery.require(session, name, "video")
-    left = await boards_repository.take_off(session, [name])
+    """Takes a video off its board, one's own or on one's own board; one on none is done already.
+
+    Raises NotFound, and Forbidden for a colleague's on a colleague's board.
+    """
+    known = [name] if name.endswith(repository.VIDEO_ENDING) else []
+    left = await boards_repository.take_off(session, gallery.storable(known))
+    if not left and not await repository.by_names(session, gallery.storable(known), "video"):
+        raise await gallery.refusal(session, name, "video")
     return RemovedVideos(
         removed_videos=[name], affected_boards=sorted({gallery.NO_BOARD, *map(str, left.values())})
     )

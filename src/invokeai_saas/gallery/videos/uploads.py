@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID, uuid4
 
@@ -17,24 +17,21 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from invokeai_saas.db.session import WriteSession
 from invokeai_saas.errors import (
     InvalidInput,
     PayloadTooLarge,
-    ServiceError,
     Unavailable,
     UnsupportedMediaType,
 )
-from invokeai_saas.gallery import boards_repository, quota, repository
-from invokeai_saas.gallery import service as gallery
 from invokeai_saas.gallery.schemas import Category
 from invokeai_saas.gallery.service import Row
+from invokeai_saas.gallery.uploads.keeping import Upload, keep, require_place
+from invokeai_saas.gallery.uploads.receiving import received_form
 from invokeai_saas.gallery.videos.mp4 import Facts, NotPlayable, read_facts
 from invokeai_saas.gallery.videos.poster import first_frame
 from invokeai_saas.queue.jsonwalk import json_problem
 from invokeai_saas.services import Services
 from invokeai_saas.settings import Settings
-from invokeai_saas.storage.keys import image_key, thumbnail_key
 
 MAX_METADATA_BYTES = 1024 * 1024
 
@@ -66,31 +63,33 @@ async def upload(request: Request, shared: Services, user_id: UUID, wish: Wish) 
         InvalidInput: the form lacks its file, or says something that makes no sense.
         Unavailable: it took too long, or the store is away.
     """
-    async with shared.database.write(user_id) as session:
-        if wish.board_id is not None:
-            await gallery.require_board_id(session, wish.board_id)
-        await quota.require_room(session)
+    await require_place(shared, user_id, wish.board_id)
     try:
         async with asyncio.timeout(shared.settings.video_upload_seconds):
-            return await _in_turn(request, shared, user_id, wish)
+            return await _receive(request, shared, user_id, wish)
     except TimeoutError as error:
         raise Unavailable("The upload took too long. Please try again on a faster connection.") from error
 
 
-async def _in_turn(request: Request, shared: Services, user_id: UUID, wish: Wish) -> Row:
-    async with shared.video_uploads.turn(user_id), AsyncExitStack() as opened:
+async def _receive(request: Request, shared: Services, user_id: UUID, wish: Wish) -> Row:
+    """The file comes to this disk without a turn, and waits for one there: slow senders make nobody wait."""
+    async with AsyncExitStack() as opened:
+        coming = received_form(
+            request, shared, user_id,
+            seconds=shared.settings.video_upload_seconds, max_fields=4, max_text=MAX_METADATA_BYTES,
+        )  # fmt: skip
         try:
-            form = await request.form(max_files=1, max_fields=4, max_part_size=MAX_METADATA_BYTES)
+            form = await opened.enter_async_context(coming)
         except HTTPException as error:  # the form's parser speaks to clients through the framework's error
             raise InvalidInput(("file",), f"This form can't be read. {error.detail}") from error
-        opened.push_async_callback(form.close)
         upload = form.get("file")
         if not isinstance(upload, UploadFile):
             raise InvalidInput(("file",), "Send one MP4 file as the form's `file`.")
         metadata = _metadata(form.get("metadata"))
+        await opened.enter_async_context(shared.video_uploads.turn(user_id))
         file = opened.enter_context(await asyncio.to_thread(_on_disk, upload))
         received = await _look_at(file, metadata, shared.settings)
-        return await _keep(shared, user_id, wish, file, received)
+        return await keep(shared, user_id, _described(wish, file, received))
 
 
 def _on_disk(upload: UploadFile) -> BinaryIO:
@@ -127,53 +126,17 @@ async def _look_at(file: BinaryIO, metadata: dict[str, Any] | None, settings: Se
         raise UnsupportedMediaType(str(error)) from error
 
 
-async def _keep(shared: Services, user_id: UUID, wish: Wish, file: BinaryIO, received: _Received) -> Row:
-    """Files first, the row second: no row ever speaks of a file that is not there."""
-    name = f"{uuid4()}.mp4"
-    keys = image_key(user_id, name), thumbnail_key(user_id, name)
-    written = False
-    try:
-        await shared.objects.put_file(keys[0], file, "video/mp4")
-        await shared.objects.put(keys[1], received.poster, "image/webp")
-        async with shared.database.write(user_id) as session:
-            row = await _record(session, name, keys, wish, received)
-            written = True
-        return row
-    except BaseException:
-        # When the commit itself fails nobody knows whether the row is there, so the files stay: the sweep will see.
-        if not written:
-            await asyncio.shield(_remove(shared, keys))
-        raise
-
-
-async def _record(
-    session: WriteSession, name: str, keys: tuple[str, str], wish: Wish, received: _Received
-) -> Row:
-    size = received.size + len(received.poster)
-    # Held before the row is written, whose trigger takes the gallery's lock: who deletes a board takes them so too.
-    board_id = await gallery.hold_board(session, wish.board_id) if wish.board_id is not None else None
-    await repository.add_upload(
-        session,
-        kind="video",
-        image_name=name,
-        image_category=wish.category,
-        width=received.facts.width,
-        height=received.facts.height,
-        duration_seconds=received.facts.duration,
-        fps=received.facts.fps,
-        session_id=wish.session_id,
-        is_intermediate=wish.is_intermediate,
-        image_metadata=received.metadata,
-        s3_key=keys[0],
-        s3_thumbnail_key=keys[1],
-        file_size_bytes=size,
+def _described(wish: Wish, file: BinaryIO, received: _Received) -> Upload:
+    columns = {
+        "image_category": wish.category,
+        "is_intermediate": wish.is_intermediate,
+        "session_id": wish.session_id,
+        "width": received.facts.width,
+        "height": received.facts.height,
+        "duration_seconds": received.facts.duration,
+        "fps": received.facts.fps,
+        "image_metadata": received.metadata,
+    }
+    return Upload(
+        f"{uuid4()}.mp4", "video", "video/mp4", file, received.size, received.poster, wish.board_id, columns
     )
-    if board_id is not None:
-        await boards_repository.place(session, board_id, [name], "video")
-    await quota.require_fits(session, size)
-    return await gallery.require(session, name, "video")
-
-
-async def _remove(shared: Services, keys: tuple[str, str]) -> None:
-    with suppress(ServiceError):  # what can't be removed now the sweep removes
-        await shared.objects.delete(keys)

@@ -41,7 +41,8 @@
     dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; }
     .card a, .join a { color: #6bc1ec; font-weight: 600; }
     .card a:hover, .join a:hover { text-decoration: underline; }
-    .join { color: #d7dae0; font-size: 14px; text-align: center; }
+    .join { color: #d7dae0; font-size: 14px; text-align: center; display: grid; gap: 8px; }
+    .problem { color: #ffb454; }
     @media (prefers-reduced-motion: reduce) { .card { transition: none; } }`;
 
   const MARKUP = `
@@ -60,7 +61,13 @@
         <a href="/account">Account and usage</a>
       </div>
     </div>
-    <div class="join" hidden>New here? <a href="/signup">Create an account</a></div>`;
+    <div class="join" hidden>
+      <div class="problem" role="alert" hidden></div>
+      <div class="hosted" hidden><a></a></div>
+      <div>New here? <a href="/signup">Create an account</a></div>
+      <div><a href="/welcome">What this is</a> · <a href="/pricing">Pricing</a></div>
+      <div><a href="/forgot-password">Forgot your password?</a></div>
+    </div>`;
 
   const saas = window.invokeaiSaas;
   const number = new Intl.NumberFormat("en");
@@ -79,6 +86,8 @@
   let looked = 0; // when we last asked
   let pending = 0; // timer of a look that is due
   let rail = null; // the page's element that we stand in
+  let problem = new URLSearchParams(location.search).get("problem"); // of a log-in elsewhere; our server has the words
+  let offered = false; // whether we have asked for other ways to log in
 
   function say() {
     const { available, reserved, balance, plan, period_end: end } = summary;
@@ -155,14 +164,18 @@
     placeJoin();
   }
 
-  // The rail's lower icons move when one more of them appears; this is told before that is painted.
+  // The rail's lower icons move when one more of them appears, or gets its size; this is told before that is painted.
   const railWatch = new MutationObserver(() => placeCredits());
+  const railSize = new ResizeObserver(() => placeCredits());
 
   function watch(element) {
     if (element === rail) return;
     rail = element;
     railWatch.disconnect();
-    if (rail) railWatch.observe(rail, { childList: true, subtree: true });
+    railSize.disconnect();
+    if (!rail) return;
+    railWatch.observe(rail, { childList: true, subtree: true });
+    railSize.observe(rail);
   }
 
   function placeCredits() {
@@ -188,14 +201,32 @@
     }
   }
 
+  // Another way to log in, and what became of it the last time.
+  async function offer() {
+    offered = true;
+    const said = await fetch(`/login/offer?${new URLSearchParams(problem ? { problem } : {})}`)
+      .then((answer) => answer.json())
+      .catch(() => ({}));
+    if (problem) history.replaceState(history.state, "", location.pathname);
+    problem = null;
+    part("problem").textContent = said.problem ?? "";
+    part("problem").hidden = !said.problem;
+    const link = part("hosted").querySelector("a");
+    link.textContent = said.label ?? "";
+    if (said.href) link.href = said.href;
+    part("hosted").hidden = !said.href;
+    place();
+  }
+
   function placeJoin() {
     const form = location.pathname.endsWith("/login") && document.querySelector("input[type=password]")?.closest("form");
     join.hidden = !form || Boolean(saas.token());
     if (join.hidden) return;
+    if (!offered) offer();
     const card = (form.parentElement ?? form).getBoundingClientRect();
     join.style.left = `${card.left}px`;
     join.style.width = `${card.width}px`;
-    join.style.top = `${Math.min(card.bottom + 20, window.innerHeight - 32)}px`;
+    join.style.top = `${Math.min(card.bottom + 20, window.innerHeight - join.offsetHeight - 14)}px`;
   }
 
   function tick() {

@@ -1,72 +1,69 @@
-// The sign-up form: shows the password's rules as they are met, and each error beside its field.
+// The sign-up form. Who came from the prices goes on to pay for the plan that they chose there.
 (() => {
   "use strict";
 
   const saas = window.invokeaiSaas;
+  const { passwordRules, clearErrors, showError } = window.invokeaiForms;
   const form = document.querySelector("form");
+  const says = JSON.parse(form.dataset.messages);
+  const language = document.documentElement.lang;
   const button = form.querySelector("button");
   const password = form.elements.password;
-  const RULES = {
-    length: (text) => text.length >= Number(form.dataset.shortest),
-    upper: (text) => /\p{Lu}/u.test(text),
-    lower: (text) => /\p{Ll}/u.test(text),
-    digit: (text) => /\p{Nd}/u.test(text),
-  };
+  const meetsRules = passwordRules(form, password);
+  const json = { "content-type": "application/json" };
 
-  function showRules() {
-    for (const [name, met] of Object.entries(RULES)) {
-      form.querySelector(`[data-rule="${name}"]`).classList.toggle("met", met(password.value));
+  // The service's own sentences are English.
+  const inWords = (sentence, text) => (language === "en" && sentence) || text;
+
+  function showRefusal(body) {
+    const detail = body?.detail;
+    if (Array.isArray(detail)) {
+      for (const { loc, msg } of detail) {
+        const field = loc.at(-1);
+        const text = field === "password" ? says.password_weak : says.email_wrong;
+        showError(form, field, inWords(msg.replace(/^Value error, /, ""), text));
+      }
+    } else {
+      const field = body?.code === "email_taken" ? "email" : null;
+      showError(form, field, inWords(detail, says[body?.code] ?? says.unavailable));
     }
   }
 
-  function clearErrors() {
-    for (const line of form.querySelectorAll(".error")) line.hidden = true;
-    for (const input of form.querySelectorAll("input")) input.removeAttribute("aria-invalid");
-  }
-
-  // Beside the field it names; at the form's foot where it names none of ours.
-  function showError(field, text) {
-    const input = form.elements[field];
-    const line = document.getElementById(input ? `${field}-error` : "form-error");
-    line.textContent = text;
-    line.hidden = false;
-    if (!input) return;
-    input.setAttribute("aria-invalid", "true");
-    if (!form.querySelector("[aria-invalid]:focus")) input.focus();
-  }
-
-  function showRefusal(body) {
-    const detail = body?.detail ?? "The service cannot be reached right now. Please try again.";
-    if (Array.isArray(detail)) {
-      for (const { loc, msg } of detail) showError(loc.at(-1), msg.replace(/^Value error, /, ""));
-    } else {
-      showError(body?.code === "email_taken" ? "email" : null, detail);
+  // Where to go now: to the till, if a plan was chosen; should that not open, the account page has it as well.
+  // The account page also says why there is no trial, where there is none.
+  async function following({ trial }) {
+    const { plan, interval, next } = form.dataset;
+    if (!plan) return trial === "none" ? "/account" : next;
+    try {
+      const wish = { method: "POST", headers: json, body: JSON.stringify({ plan, interval }) };
+      return (await saas.api("/api/v1/billing/subscribe", wish)).url;
+    } catch {
+      return `/account?${new URLSearchParams({ plan, interval })}`;
     }
   }
 
   async function send(event) {
     event.preventDefault();
-    clearErrors();
+    clearErrors(form);
     const { email, display_name: name } = form.elements;
-    if (!email.value.trim()) return showError("email", "Enter your e-mail address.");
-    if (!Object.values(RULES).every((met) => met(password.value))) {
-      return showError("password", "Choose a password that meets all four rules.");
-    }
+    if (!email.value.trim()) return showError(form, "email", says.email_missing);
+    if (!meetsRules()) return showError(form, "password", says.password_weak);
     button.disabled = true;
     try {
       const answer = await fetch("/api/v1/auth/sign-up", {
         method: "POST",
-        headers: { "content-type": "application/json" },
+        headers: json,
         body: JSON.stringify({
           email: email.value.trim(),
           password: password.value,
           display_name: name.value.trim() || null,
+          language,
         }),
       });
       const body = await answer.json();
       if (!answer.ok) return showRefusal(body);
       saas.logIn(body.token);
-      location.assign("/");
+      location.assign(await following(body));
     } catch {
       showRefusal(null);
     } finally {
@@ -74,8 +71,6 @@
     }
   }
 
-  password.addEventListener("input", showRules);
   form.addEventListener("submit", send);
   document.getElementById("logged-in").hidden = !saas.token();
-  showRules();
 })();

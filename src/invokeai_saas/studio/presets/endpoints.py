@@ -18,11 +18,14 @@ router = APIRouter(prefix="/api/v1/style_presets", tags=["style_presets"])
 
 
 async def _given(
-    person: Caller, data: Annotated[str, Form()], image: Annotated[UploadFile | None, File()] = None
+    person: Caller,
+    shared: Shared,
+    data: Annotated[str, Form()],
+    image: Annotated[UploadFile | None, File()] = None,
 ) -> tuple[PresetForm, bytes | None]:
     """A form's preset and its picture, drawn anew: both before a transaction is open."""
     form = service.parse_form(data)
-    return form, None if image is None else await thumbnail_of(image)
+    return form, None if image is None else await thumbnail_of(shared, person.user_id, image)
 
 
 async def _rows(person: Caller, file: Annotated[UploadFile, File()]) -> list[PresetRow]:

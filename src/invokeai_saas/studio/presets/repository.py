@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select, update
 
+from invokeai_saas.db import sharing
 from invokeai_saas.db.session import ReadSession, WriteSession
 from invokeai_saas.studio.presets.tables import StylePreset
 
@@ -18,6 +19,18 @@ async def all_presets(session: Session) -> list[StylePreset]:
     """The person's, by name."""
     statement = select(StylePreset).order_by(func.lower(StylePreset.name), StylePreset.id)
     return list((await session.execute(statement)).scalars())
+
+
+async def shared_presets(session: Session) -> list[StylePreset]:
+    """Those that colleagues share."""
+    statement = select(StylePreset).where(StylePreset.user_id != session.user_id)
+    return list((await session.execute(statement, execution_options=sharing.SHARED)).scalars())
+
+
+async def get_shared(session: Session, preset_id: UUID) -> StylePreset | None:
+    """One that a colleague shares."""
+    statement = select(StylePreset).where(StylePreset.id == preset_id)
+    return (await session.execute(statement, execution_options=sharing.SHARED)).scalar_one_or_none()
 
 
 async def held(session: Session, other_than: UUID | None = None) -> tuple[int, int]:

@@ -1,10 +1,15 @@
-"""The rules of style presets. Each is its owner's alone; those that InvokeAI ships are everybody's to read."""
+"""The rules of style presets.
+
+Each is its owner's to change. With `is_public` the people of the owner's organisation see it; those that InvokeAI ships
+are everybody's to read.
+"""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from invokeai_saas.db.session import ReadSession, WriteSession
+from invokeai_saas.edge import service as edge
 from invokeai_saas.errors import Conflict, Forbidden, NotFound
 from invokeai_saas.services import Services
 from invokeai_saas.settings import MEBIBYTE
@@ -41,8 +46,9 @@ def parse_form(data: str) -> PresetForm:
 
 
 async def all_presets(shared: Services, session: ReadSession) -> list[Answer]:
-    """One's own and those that InvokeAI ships, by name."""
-    own = [_answer(preset, shared.media) for preset in await repository.all_presets(session)]
+    """One's own, those that colleagues share, and those that InvokeAI ships, by name."""
+    rows = [*await repository.all_presets(session), *await repository.shared_presets(session)]
+    own = [_answer(preset, shared.media) for preset in rows]
     found = [*own, *(_shipped_answer(preset, shared.media) for preset in shared.shipped.presets.values())]
     return sorted(found, key=lambda preset: str(preset["name"]).lower())
 
@@ -79,7 +85,7 @@ async def update(
 
     Raises:
         NotFound: it is not the person's.
-        Forbidden: it comes with InvokeAI.
+        Forbidden: it comes with InvokeAI, or is a colleague's.
         Conflict: there is no room for what was added.
     """
     old = await _require_own(shared.shipped, session, preset_id)
@@ -87,7 +93,7 @@ async def update(
     forgotten = old.image_key
     key = await _store(shared, session, picture)
     preset = await repository.change(session, old.id, _columns(form) | {"image_key": key})
-    _forget(shared, session, forgotten)
+    await _forget(shared, session, forgotten)
     return _answer(preset, shared.media)
 
 
@@ -95,7 +101,7 @@ async def delete(shared: Services, session: WriteSession, preset_id: str) -> Non
     """Deletes a preset and its image. Raises NotFound, Forbidden."""
     preset = await _require_own(shared.shipped, session, preset_id)
     await repository.remove(session, preset.id)
-    _forget(shared, session, preset.image_key)
+    await _forget(shared, session, preset.image_key)
 
 
 async def import_rows(session: WriteSession, rows: list[PresetRow]) -> None:
@@ -113,18 +119,29 @@ async def export(session: ReadSession) -> str:
 async def _require_own(shipped: Shipped, session: WriteSession, preset_id: str) -> StylePreset:
     if preset_id in shipped.presets:
         raise Forbidden("This style preset comes with InvokeAI and can't be changed. Make a copy of it.")
-    return await _find(session, preset_id, locked=True)
-
-
-async def _find(session: Session, preset_id: str, *, locked: bool = False) -> StylePreset:
-    try:
-        wanted = UUID(preset_id)
-    except ValueError as error:
-        raise NotFound("This style preset") from error
-    preset = await repository.get(session, wanted, locked=locked)
+    wanted = _uuid(preset_id)
+    preset = await repository.get(session, wanted, locked=True)
+    if preset is None and await repository.get_shared(session, wanted) is not None:
+        raise Forbidden("This style preset is a colleague's. Only they can change it; make a copy of it.")
     if preset is None:
         raise NotFound("This style preset")
     return preset
+
+
+async def _find(session: Session, preset_id: str) -> StylePreset:
+    """One's own, or one that a colleague shares. Raises NotFound."""
+    wanted = _uuid(preset_id)
+    preset = await repository.get(session, wanted) or await repository.get_shared(session, wanted)
+    if preset is None:
+        raise NotFound("This style preset")
+    return preset
+
+
+def _uuid(preset_id: str) -> UUID:
+    try:
+        return UUID(preset_id)
+    except ValueError as error:
+        raise NotFound("This style preset") from error
 
 
 async def _require_room(
@@ -148,9 +165,8 @@ async def _store(shared: Services, session: WriteSession, picture: bytes | None)
     return key
 
 
-def _forget(shared: Services, session: WriteSession, key: str | None) -> None:
-    if key is not None:
-        session.after_commit(lambda: shared.objects.delete([key]), seconds=30)
+async def _forget(shared: Services, session: WriteSession, key: str | None) -> None:
+    await edge.remove(session, shared.objects, [key] if key else [])
 
 
 def _columns(form: PresetForm) -> Answer:

@@ -14,7 +14,7 @@ from invokeai_saas.catalog import service as catalog
 from invokeai_saas.db.session import ReadSession, WriteSession
 from invokeai_saas.errors import InvalidInput, NotFound
 from invokeai_saas.gallery import service as gallery
-from invokeai_saas.queue.items import QUEUE_ID
+from invokeai_saas.queue.events import QUEUE_ID
 from invokeai_saas.services import Services
 from invokeai_saas.studio import service as studio
 from invokeai_saas.studio.recall.schemas import (

@@ -1,11 +1,15 @@
-"""The rules of system prompts. Each is its owner's alone; those that InvokeAI ships are everybody's to read."""
+"""The rules of system prompts.
+
+Each is its owner's to change. With `is_public` the people of the owner's organisation see it; those that InvokeAI ships
+are everybody's to read.
+"""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from invokeai_saas.db.session import ReadSession, WriteSession
-from invokeai_saas.errors import Conflict, Forbidden, NotFound
+from invokeai_saas.errors import Conflict, Forbidden, NotFound, ServiceError
 from invokeai_saas.studio.shipped import OWNER, Shipped, ShippedPrompt
 from invokeai_saas.studio.system_prompts import repository
 from invokeai_saas.studio.system_prompts.repository import Session
@@ -21,8 +25,9 @@ _WHAT = "This system prompt"
 
 
 async def all_prompts(shipped: Shipped, session: ReadSession) -> list[SystemPromptRecord]:
-    """One's own and those that InvokeAI ships, by name."""
-    own = [_record(prompt) for prompt in await repository.all_prompts(session)]
+    """One's own, those that colleagues share, and those that InvokeAI ships, by name."""
+    rows = [*await repository.all_prompts(session), *await repository.shared_prompts(session)]
+    own = [_record(prompt) for prompt in rows]
     found = [*own, *(_shipped_record(prompt, shipped) for prompt in shipped.prompts.values())]
     return sorted(found, key=lambda prompt: prompt.name.lower())
 
@@ -48,21 +53,27 @@ async def create(session: WriteSession, new: NewSystemPrompt) -> SystemPromptRec
 async def change(
     shipped: Shipped, session: WriteSession, prompt_id: str, changes: SystemPromptChanges
 ) -> SystemPromptRecord:
-    """Changes what is given. Raises NotFound, and Forbidden for one that InvokeAI ships."""
+    """Changes what is given. Raises NotFound, and Forbidden for one that InvokeAI ships or a colleague shares."""
     wanted = _own_id(shipped, prompt_id)
     values = changes.model_dump(exclude_none=True)
-    if not values:
-        return _record(await _find(session, prompt_id))
-    prompt = await repository.change(session, wanted, values)
+    changed = repository.change(session, wanted, values) if values else repository.get(session, wanted)
+    prompt = await changed
     if prompt is None:
-        raise NotFound(_WHAT)
+        raise await _refusal(session, wanted)
     return _record(prompt)
 
 
 async def delete(shipped: Shipped, session: WriteSession, prompt_id: str) -> None:
-    """Raises NotFound, and Forbidden for one that InvokeAI ships."""
-    if not await repository.remove(session, _own_id(shipped, prompt_id)):
-        raise NotFound(_WHAT)
+    """Raises NotFound, and Forbidden for one that InvokeAI ships or a colleague shares."""
+    wanted = _own_id(shipped, prompt_id)
+    if not await repository.remove(session, wanted):
+        raise await _refusal(session, wanted)
+
+
+async def _refusal(session: Session, prompt_id: UUID) -> ServiceError:
+    if await repository.get_shared(session, prompt_id) is not None:
+        return Forbidden("This system prompt is a colleague's. Only they can change it; make a copy of it.")
+    return NotFound(_WHAT)
 
 
 def _own_id(shipped: Shipped, prompt_id: str) -> UUID:
@@ -79,7 +90,8 @@ def _uuid(prompt_id: str) -> UUID:
 
 
 async def _find(session: Session, prompt_id: str) -> SystemPrompt:
-    prompt = await repository.get(session, _uuid(prompt_id))
+    wanted = _uuid(prompt_id)
+    prompt = await repository.get(session, wanted) or await repository.get_shared(session, wanted)
     if prompt is None:
         raise NotFound(_WHAT)
     return prompt

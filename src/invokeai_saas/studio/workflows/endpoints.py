@@ -50,9 +50,9 @@ async def _workflow(request: Request, person: Caller) -> tuple[WorkflowWithoutId
     return await asyncio.to_thread(service.parse, body)
 
 
-async def _picture(image: Picture, person: Caller) -> bytes:
+async def _picture(image: Picture, person: Caller, shared: Shared) -> bytes:
     """The uploaded picture, drawn anew before a transaction is open."""
-    return await thumbnail_of(image)
+    return await thumbnail_of(shared, person.user_id, image)
 
 
 GivenWorkflow = Annotated[tuple[WorkflowWithoutId, str | None], Depends(_workflow)]

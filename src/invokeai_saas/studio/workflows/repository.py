@@ -29,8 +29,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from invokeai_saas.db import sharing
 from invokeai_saas.db.session import ReadSession, WriteSession
-from invokeai_saas.studio.workflows.schemas import Listing, OpenedFilter, Order
+from invokeai_saas.studio.workflows.schemas import Filter, Listing, OpenedFilter, Order
 from invokeai_saas.studio.workflows.tables import WorkflowOpened, WorkflowRecord
 
 Session = ReadSession | WriteSession
@@ -39,8 +40,13 @@ ShippedRows = list[dict[str, Any]]
 _LISTED = ("workflow_id", "name", "description", "tags", "user_id", "has_return", "thumbnail_key")
 
 
+def _where(wanted: Filter) -> dict[str, Any]:
+    """Whose workflows are looked at: as in InvokeAI, colleagues' are listed when public ones are asked for."""
+    return sharing.options(shared=wanted.is_public is True)
+
+
 def _library(shipped: ShippedRows) -> Subquery:
-    """Everything that the person can see, as lists show it.
+    """One's own workflows, or the public ones that one sees, and what InvokeAI ships: as lists show them.
 
     Parameters:
         shipped: rows with the columns of `_LISTED` and `created_at`, the same for everybody.
@@ -123,8 +129,9 @@ async def page(session: Session, shipped: ShippedRows, wanted: Listing) -> tuple
     rows = select(library).where(*conditions).order_by(*order)
     if wanted.per_page:
         rows = rows.offset(wanted.page * wanted.per_page).limit(wanted.per_page)
-    found = list((await session.execute(rows)).mappings())
-    return (await session.execute(total)).scalar_one(), found
+    where = _where(wanted)
+    found = list((await session.execute(rows, execution_options=where)).mappings())
+    return (await session.execute(total, execution_options=where)).scalar_one(), found
 
 
 async def count_by_category(session: Session, shipped: ShippedRows, wanted: OpenedFilter) -> dict[str, int]:
@@ -135,7 +142,8 @@ async def count_by_category(session: Session, shipped: ShippedRows, wanted: Open
         .where(*_conditions(library, wanted))
         .group_by(library.c.category)
     )
-    return {row[0]: row[1] for row in await session.execute(statement)}
+    rows = await session.execute(statement, execution_options=_where(wanted))
+    return {row[0]: row[1] for row in rows}
 
 
 async def count_by_tag(
@@ -154,14 +162,15 @@ async def count_by_tag(
         .select_from(asked.outerjoin(library, having))
         .group_by(asked.c.tag)
     )
-    return {row[0]: row[1] for row in await session.execute(statement)}
+    rows = await session.execute(statement, execution_options=_where(wanted))
+    return {row[0]: row[1] for row in rows}
 
 
 async def tags(session: Session, shipped: ShippedRows, wanted: OpenedFilter) -> list[str]:
     """The texts of tags that there are, each as it stands in a workflow."""
     library = _library(shipped)
     statement = select(library.c.tags).distinct().where(library.c.tags != "", *_conditions(library, wanted))
-    return list((await session.execute(statement)).scalars())
+    return list((await session.execute(statement, execution_options=_where(wanted))).scalars())
 
 
 async def held(session: Session, other_than: UUID | None = None) -> tuple[int, int]:
@@ -179,6 +188,12 @@ async def get(session: Session, workflow_id: UUID, *, locked: bool = False) -> W
     if locked:
         statement = statement.with_for_update()
     return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def get_shared(session: Session, workflow_id: UUID) -> WorkflowRecord | None:
+    """One that a colleague shares, or a public one of the person's own."""
+    statement = select(WorkflowRecord).where(WorkflowRecord.workflow_id == workflow_id)
+    return (await session.execute(statement, execution_options=sharing.SHARED)).scalar_one_or_none()
 
 
 async def add(session: WriteSession, values: dict[str, Any]) -> WorkflowRecord:
@@ -201,9 +216,9 @@ async def remove(session: WriteSession, workflow_id: UUID) -> None:
     await session.execute(delete(WorkflowRecord).where(WorkflowRecord.workflow_id == workflow_id))
 
 
-async def mark_opened(session: WriteSession, shipped_id: str) -> None:
-    """Notes that the person opened a workflow that InvokeAI ships."""
-    statement = upsert(WorkflowOpened).values(user_id=session.user_id, workflow_id=shipped_id)
+async def mark_opened(session: WriteSession, workflow_id: str) -> None:
+    """Notes that the person opened a workflow that is not theirs: one that InvokeAI ships, or a colleague's."""
+    statement = upsert(WorkflowOpened).values(user_id=session.user_id, workflow_id=workflow_id)
     await session.execute(
         statement.on_conflict_do_update(
             index_elements=["user_id", "workflow_id"], set_={"opened_at": func.now()}

@@ -1,7 +1,8 @@
 """The rules of the workflow library.
 
-A person's workflows are theirs alone. `is_public` is kept as InvokeAI keeps it, but shows a workflow to nobody else:
-sharing comes with organisations. What InvokeAI ships is read by everybody and changed by nobody.
+A person's workflows are theirs to change. With `is_public` the people of their organisation see them, in lists when
+public ones are asked for, as in InvokeAI; without an organisation that shares, the mark is kept and shows a workflow to
+nobody else. What InvokeAI ships is read by everybody and changed by nobody.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from uuid import UUID
 import orjson
 
 from invokeai_saas.db.session import ReadSession, WriteSession
+from invokeai_saas.edge import service as edge
 from invokeai_saas.errors import Conflict, Forbidden, InvalidInput, NotFound, PayloadTooLarge
+from invokeai_saas.organisations import service as organisations
 from invokeai_saas.services import Services
 from invokeai_saas.settings import MEBIBYTE
 from invokeai_saas.storage.keys import kept_picture_key
@@ -77,7 +80,7 @@ async def create(shared: Services, session: WriteSession, workflow: WorkflowWith
     columns = _columns(workflow)
     await _require_room(session, columns["workflow_bytes"])
     row = await repository.add(session, columns)
-    _announce(shared, session, "workflow_created", row, is_public=row.is_public)
+    await _announce(shared, session, "workflow_created", row, is_public=row.is_public)
     return _record(row)
 
 
@@ -98,7 +101,7 @@ async def update(
 
     Raises:
         NotFound: it is not the person's.
-        Forbidden: it comes with InvokeAI.
+        Forbidden: it comes with InvokeAI, or is a colleague's.
         InvalidInput: its own id is another than the path's.
         Conflict: there is no room for what was added.
     """
@@ -108,7 +111,7 @@ async def update(
     columns = _columns(workflow)
     await _require_room(session, columns["workflow_bytes"], row.workflow_id)
     changed = await repository.change(session, row.workflow_id, columns)
-    _announce_update(shared, session, changed, was_public=changed.is_public)
+    await _announce_update(shared, session, changed, was_public=changed.is_public)
     return _record(changed)
 
 
@@ -122,7 +125,7 @@ async def share(shared: Services, session: WriteSession, workflow_id: str, *, is
     text = orjson.dumps(workflow)
     columns = {"tags": workflow["tags"], "workflow": text.decode(), "workflow_bytes": len(text)}
     changed = await repository.change(session, row.workflow_id, columns | {"is_public": is_public})
-    _announce_update(shared, session, changed, was_public=was_public)
+    await _announce_update(shared, session, changed, was_public=was_public)
     return _record(changed)
 
 
@@ -130,8 +133,10 @@ async def delete(shared: Services, session: WriteSession, workflow_id: str) -> N
     """Deletes a workflow and its thumbnail. Raises NotFound, Forbidden."""
     row = await _require_own(shared.shipped, session, workflow_id)
     await repository.remove(session, row.workflow_id)
-    _forget_picture(shared, session, row.thumbnail_key)
-    _announce(shared, session, "workflow_deleted", row, is_public=row.is_public)
+    await _forget_picture(shared, session, row.thumbnail_key)
+    await _announce(
+        shared, session, "workflow_deleted", row, to_colleagues=row.is_public, is_public=row.is_public
+    )
 
 
 async def set_thumbnail(
@@ -144,39 +149,55 @@ async def set_thumbnail(
         key = kept_picture_key(session.user_id, "workflows")
         await shared.objects.put(key, picture, "image/webp")
     changed = await repository.change(session, row.workflow_id, {"thumbnail_key": key})
-    _forget_picture(shared, session, old)
+    await _forget_picture(shared, session, old)
     return _record(changed)
 
 
-def _forget_picture(shared: Services, session: WriteSession, key: str | None) -> None:
-    if key is not None:
-        session.after_commit(lambda: shared.objects.delete([key]), seconds=30)
+async def _forget_picture(shared: Services, session: WriteSession, key: str | None) -> None:
+    await edge.remove(session, shared.objects, [key] if key else [])
 
 
 async def mark_opened(shared: Services, session: WriteSession, workflow_id: str) -> None:
-    """Notes when a workflow was opened: one's own, or for oneself alone one that InvokeAI ships. Raises NotFound."""
+    """Notes when a workflow was opened: one's own, or for oneself alone another that one sees. Raises NotFound."""
     if workflow_id in shared.shipped.workflows:
         await repository.mark_opened(session, workflow_id)
         return
-    row = await _require_own(shared.shipped, session, workflow_id)
-    await repository.change(session, row.workflow_id, {"opened_at": repository.now()})
+    wanted = _uuid(workflow_id)
+    row = await repository.get(session, wanted, locked=True)
+    if row is not None:
+        await repository.change(session, row.workflow_id, {"opened_at": repository.now()})
+    elif await repository.get_shared(session, wanted) is not None:
+        await repository.mark_opened(session, str(wanted))
+    else:
+        raise NotFound("This workflow")
 
 
 async def _require_own(shipped: Shipped, session: WriteSession, workflow_id: str) -> WorkflowRecord:
     if workflow_id in shipped.workflows:
         raise Forbidden("This workflow comes with InvokeAI and can't be changed. Save a copy of it.")
-    return await _find(session, workflow_id, locked=True)
-
-
-async def _find(session: Session, workflow_id: str, *, locked: bool = False) -> WorkflowRecord:
-    try:
-        wanted = UUID(workflow_id)
-    except ValueError as error:
-        raise NotFound("This workflow") from error
-    row = await repository.get(session, wanted, locked=locked)
+    wanted = _uuid(workflow_id)
+    row = await repository.get(session, wanted, locked=True)
+    if row is None and await repository.get_shared(session, wanted) is not None:
+        raise Forbidden("This workflow is a colleague's. Only they can change it; save a copy of it.")
     if row is None:
         raise NotFound("This workflow")
     return row
+
+
+async def _find(session: Session, workflow_id: str) -> WorkflowRecord:
+    """One's own, or one that a colleague shares. Raises NotFound."""
+    wanted = _uuid(workflow_id)
+    row = await repository.get(session, wanted) or await repository.get_shared(session, wanted)
+    if row is None:
+        raise NotFound("This workflow")
+    return row
+
+
+def _uuid(workflow_id: str) -> UUID:
+    try:
+        return UUID(workflow_id)
+    except ValueError as error:
+        raise NotFound("This workflow") from error
 
 
 async def get(shared: Services, session: ReadSession, workflow_id: str) -> Answer:
@@ -287,18 +308,25 @@ _UNSUPPORTED = {
 }
 
 
-def _announce(
-    shared: Services, session: WriteSession, event: str, row: WorkflowRecord, **facts: bool
+async def _announce(
+    shared: Services,
+    session: WriteSession,
+    event: str,
+    row: WorkflowRecord,
+    *,
+    to_colleagues: bool = False,
+    **facts: bool,
 ) -> None:
     payload = {"workflow_id": str(row.workflow_id), "user_id": str(row.user_id), **facts}
-    session.after_commit(lambda: shared.publisher.publish(session.user_id, event, payload))
+    hearers = [session.user_id, *(await organisations.colleagues(session) if to_colleagues else ())]
+    session.after_commit(lambda: shared.publisher.publish_to_all(hearers, event, payload))
 
 
-def _announce_update(
+async def _announce_update(
     shared: Services, session: WriteSession, row: WorkflowRecord, *, was_public: bool
 ) -> None:
-    """Like InvokeAI, also that others have lost sight of it: here nobody had, so its owner's pages alone hear it."""
+    """Like InvokeAI: colleagues hear of what they see, and that they have lost sight of it; its owner hears both."""
     facts = {"old_is_public": was_public, "new_is_public": row.is_public}
-    _announce(shared, session, "workflow_updated", row, **facts)
+    await _announce(shared, session, "workflow_updated", row, to_colleagues=row.is_public, **facts)
     if was_public and not row.is_public:
-        _announce(shared, session, "workflow_access_revoked", row)
+        await _announce(shared, session, "workflow_access_revoked", row, to_colleagues=True)

@@ -17,6 +17,7 @@ from invokeai.app.services.shared.graph import Graph, GraphExecutionState
 from invokeai.backend.util.devices import TorchDevice
 
 from invokeai_saas.worker.contract import ClaimedJob, JobContext, ModelRecord, Outcome
+from invokeai_saas.worker.engine.checkpoints.conversion import write_folder
 from invokeai_saas.worker.engine.guard import Guard, install_bounds
 from invokeai_saas.worker.engine.policy import refusals
 from invokeai_saas.worker.engine.probe import probe_model
@@ -62,6 +63,11 @@ class InvokeAIEngine:
     def identify(self, path: Path, logical_path: str, said: dict[str, Any]) -> ModelRecord:
         """What InvokeAI's model manager makes of a model. Raises InvalidInput."""
         return probe_model(path, logical_path, said)
+
+    def convert(self, path: Path, record: ModelRecord, target: Path) -> None:
+        """Writes a single-file checkpoint as diffusers' folder. Raises InvalidInput."""
+        write_folder(path, record, target)
+        gc.collect()  # gigabytes, held in circles
 
     def run(self, job: ClaimedJob, context: JobContext, cancel: threading.Event) -> Outcome:
         """Run a job to its end, or to the next step or node after `cancel` is set.

@@ -21,23 +21,32 @@ from pydantic import ValidationError
 
 from invokeai_saas.errors import InvalidInput
 from invokeai_saas.worker.contract import SHARED_MODELS, ModelRecord
+from invokeai_saas.worker.engine.checkpoints.structure import problem_of
 
 SIDECAR = "model.json"
 _WEIGHTS = frozenset({".safetensors", ".gguf"})
 _PICKLES = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl"})
 _KEYS = uuid.UUID("5b0ff1b2-6b67-4a51-a1b9-54f2b6a7b7b9")  # namespace of model keys
-_CONFIGURED_BY_THE_HUB = {
-    (BaseModelType.Anima, ModelType.VAE),
-    *itertools.product(
-        (
-            BaseModelType.StableDiffusion1,
-            BaseModelType.StableDiffusion2,
-            BaseModelType.StableDiffusionXL,
-            BaseModelType.StableDiffusionXLRefiner,
-        ),
-        (ModelType.Main, ModelType.VAE, ModelType.ControlNet),
-    ),
-}
+# Single files of these hold weights alone: how their parts are built is known by family (see `checkpoints`), and for
+# the pairs below only the model hub could say it.
+_STABLE_DIFFUSION = frozenset(
+    {
+        BaseModelType.StableDiffusion1,
+        BaseModelType.StableDiffusion2,
+        BaseModelType.StableDiffusionXL,
+        BaseModelType.StableDiffusionXLRefiner,
+    }
+)
+_CONFIGURED_BY_THE_HUB = frozenset(
+    {
+        (BaseModelType.Anima, ModelType.VAE),
+        *itertools.product(_STABLE_DIFFUSION, (ModelType.VAE, ModelType.ControlNet)),
+    }
+)
+# What a job could not use: no node that runs here takes such a model, and the page would offer what then fails.
+_NOT_RUN = frozenset(
+    {ModelType.TextLLM, ModelType.LlavaOnevision, ModelType.ExternalImageGenerator, ModelType.Unknown}
+)
 _SIDECAR_FIELDS = ("name", "description", "default_settings", "trigger_phrases")
 
 
@@ -87,7 +96,7 @@ def probe_model(
         raise _unusable(path, "it holds no weights") from error
     if result.config is None:
         raise _unusable(path, "InvokeAI does not recognise it")
-    _refuse_what_needs_the_hub(path, result.config)
+    _refuse_what_cannot_be_loaded(path, result.config)
     record: ModelRecord = _with_logical_paths(result.config.model_dump(mode="json"), str(path), logical_path)
     record["key"] = str(uuid.uuid5(_KEYS, f"{logical_path}:{record['hash']}"))
     record["name"] = path.stem if path.is_file() else path.name
@@ -97,6 +106,8 @@ def probe_model(
     except ValidationError as error:
         place = SIDECAR if said is None else "What was said"
         raise InvalidInput((SIDECAR,), f"{place} of {record['name']}: {error.errors()[0]['msg']}") from error
+    if config.type in _NOT_RUN:
+        raise _unusable(path, f"models of type {config.type.value} are not run here")
     return dict(config.model_dump(mode="json"))
 
 
@@ -184,10 +195,16 @@ def _with_logical_paths(value: Any, real: str, logical: str) -> Any:
     return value
 
 
-def _refuse_what_needs_the_hub(path: Path, config: AnyModelConfig) -> None:
-    """For these single files diffusers asks the model hub how their parts are configured."""
-    if isinstance(config, Checkpoint_Config_Base) and (config.base, config.type) in _CONFIGURED_BY_THE_HUB:
+def _refuse_what_cannot_be_loaded(path: Path, config: AnyModelConfig) -> None:
+    """Single files whose parts diffusers would not know how to build, or that lack some of them."""
+    if not isinstance(config, Checkpoint_Config_Base):
+        return
+    if (config.base, config.type) in _CONFIGURED_BY_THE_HUB:
         raise _unusable(path, "a single file of its kind needs the model hub to load; convert it to a folder")
+    if config.base in _STABLE_DIFFUSION and config.type == ModelType.Main:
+        problem = problem_of(path)
+        if problem is not None:
+            raise _unusable(path, problem)
 
 
 def _unusable(path: Path, why: str) -> InvalidInput:

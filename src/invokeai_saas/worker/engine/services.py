@@ -45,6 +45,7 @@ from typing_extensions import override
 from invokeai_saas.errors import NotFound
 from invokeai_saas.worker.contract import JobContext, StoredImage
 from invokeai_saas.worker.engine.absent import Absent, refuses_the_rest
+from invokeai_saas.worker.engine.checkpoints import configuration as checkpoints
 from invokeai_saas.worker.engine.models import build_model_manager
 from invokeai_saas.worker.engine.redaction import readable_message, readable_traceback
 from invokeai_saas.worker.engine.running import Desk
@@ -277,6 +278,7 @@ def configure(scratch: Path) -> InvokeAIAppConfig:
     config.multiuser = False  # would ask a user table; our context checks instead
     config.remote_api_tokens = None
     config.unsafe_disable_picklescan = False
+    checkpoints.install(scratch / "checkpoints")
     return config
 
 

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections import Counter, defaultdict
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
@@ -18,7 +18,7 @@ from invokeai_saas.settings import get_settings
 from invokeai_saas.worker.contract import ClaimedJob, JobContext, ModelRecord, Outcome, image_name_for
 from invokeai_saas.worker.mock.answers import Answers
 from invokeai_saas.worker.mock.drawing import preview
-from invokeai_saas.worker.mock.models import identify
+from invokeai_saas.worker.mock.models import convert, identify
 from invokeai_saas.worker.mock.plan import Path, Plan
 from invokeai_saas.worker.mock.studio import Studio
 from invokeai_saas.worker.mock.values import ANSWERS
@@ -33,13 +33,16 @@ class MockEngine:
 
     Parameters:
         step_seconds: how long one denoising step takes.
+        node_seconds: how long any node takes at least.
         nodes: InvokeAI's exported node schemas; the installed ones when not given.
     """
 
     name = "mock"
 
-    def __init__(self, step_seconds: float, nodes: NodeCatalog | None = None) -> None:
-        self._step_seconds = step_seconds
+    def __init__(
+        self, step_seconds: float, nodes: NodeCatalog | None = None, *, node_seconds: float = 0.0
+    ) -> None:
+        self._pace = _Pace(step_seconds, node_seconds)
         self._answers = Answers(nodes or NodeCatalog(get_settings().node_schemas))
         self._loaded: list[str] = []
 
@@ -53,8 +56,13 @@ class MockEngine:
         """What a model is; see `models.identify`."""
         return identify(path, logical_path, said)
 
+    def convert(self, path: FilePath, record: ModelRecord, target: FilePath) -> None:
+        """Writes a folder; see `models.convert`."""
+        del record  # says what the real engine's scheduler must know
+        convert(path, target)
+
     def run(self, job: ClaimedJob, context: JobContext, cancel: threading.Event) -> Outcome:
-        run = _Run(job, context, cancel, self._step_seconds, self._answers)
+        run = _Run(job, context, cancel, self._pace, self._answers)
         try:
             self._loaded = run.load_models() or self._loaded
             finished = run.nodes()
@@ -73,6 +81,13 @@ class MockEngine:
         )
 
 
+class _Pace(NamedTuple):
+    """Seconds."""
+
+    step: float
+    node: float
+
+
 class _Run:
     """One job."""
 
@@ -81,14 +96,14 @@ class _Run:
         job: ClaimedJob,
         context: JobContext,
         cancel: threading.Event,
-        step_seconds: float,
+        pace: _Pace,
         answers: Answers,
     ) -> None:
         self.node_seconds: defaultdict[str, float] = defaultdict(float)
         self._job = job
         self._context = context
         self._cancel = cancel
-        self._step_seconds = step_seconds
+        self._pace = pace
         self._answers = answers
         self._plan = Plan.of(job.graph)
         self._studio = Studio(context.load_image)
@@ -133,6 +148,8 @@ class _Run:
         self._paths[prepared] = path
         self._at = fields, prepared
         self._emit("invocation_started")
+        if self._pace.node and self._cancel.wait(self._pace.node):
+            return None
         if reason := problem(fields["type"], fields):
             raise ValueError(f"{fields['type']}: {reason}")
         answer = self._denoise(fields) if _denoises(fields) else self._answer(path, fields)
@@ -160,7 +177,7 @@ class _Run:
         image, steps = self._studio.denoised(fields), int(fields["steps"])
         for step in range(steps):
             # Waits as long as a step would take, and wakes at once when cancelled.
-            if self._cancel.wait(self._step_seconds):
+            if self._cancel.wait(self._pace.step):
                 return None
             part = (step + 1) / steps
             self._emit(

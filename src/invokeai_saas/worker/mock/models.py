@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,12 @@ from typing import Any
 from invokeai_saas.errors import InvalidInput
 from invokeai_saas.worker.contract import ModelRecord
 
+_INDEX = "model_index.json"
+_OWN_INDEX = json.dumps({"_class_name": "StableDiffusionPipeline"})
+
 
 def identify(path: Path, logical_path: str, said: dict[str, Any]) -> ModelRecord:
-    """Knows LoRAs of Stable Diffusion 1 by the names of their tensors, and nothing else.
+    """Knows LoRAs and checkpoints of Stable Diffusion 1 by the names of their tensors, and folders that it wrote.
 
     Parameters:
         path: the model's file on this worker.
@@ -21,16 +25,36 @@ def identify(path: Path, logical_path: str, said: dict[str, Any]) -> ModelRecord
 
     Raises InvalidInput for anything else.
     """
-    if not path.is_file() or not any("lora" in name for name in _tensor_names(path)):
-        raise InvalidInput(("path",), f"{path.name} is no LoRA, and the mock engine knows nothing else.")
-    digest = sha256(path.read_bytes()).hexdigest()
+    files = [path] if path.is_file() else sorted(entry for entry in path.rglob("*") if entry.is_file())
+    digest = sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     known = {
-        "hash": f"sha256:{digest}", "path": logical_path, "file_size": path.stat().st_size, "name": path.stem,
-        "description": None, "source": logical_path, "source_type": "path", "source_api_response": None,
-        "source_url": None, "cover_image": None, "type": "lora", "base": "sd-1", "format": "lycoris",
+        "hash": f"sha256:{digest}", "path": logical_path, "file_size": sum(file.stat().st_size for file in files),
+        "name": path.stem, "description": None, "source": logical_path, "source_type": "path",
+        "source_api_response": None, "source_url": None, "cover_image": None, "base": "sd-1",
         "trigger_phrases": None, "default_settings": None,
     }  # fmt: skip
-    return known | said
+    return known | _kind(path) | said
+
+
+def convert(path: Path, target: Path) -> None:
+    """A folder that `identify` knows, with the file's tensors in it."""
+    unet = target / "unet"
+    unet.mkdir(parents=True)
+    (target / _INDEX).write_text(_OWN_INDEX, encoding="utf-8")
+    shutil.copyfile(path, unet / "diffusion_pytorch_model.safetensors")
+
+
+def _kind(path: Path) -> dict[str, Any]:
+    main = {"type": "main", "variant": "normal", "prediction_type": "epsilon"}
+    index = path / _INDEX
+    if index.is_file() and index.read_text(encoding="utf-8") == _OWN_INDEX:
+        return main | {"format": "diffusers", "repo_variant": ""}
+    names = _tensor_names(path) if path.is_file() else []
+    if any(name.startswith("model.diffusion_model.") for name in names):
+        return main | {"format": "checkpoint", "config_path": None}
+    if any("lora" in name for name in names):
+        return {"type": "lora", "format": "lycoris"}
+    raise InvalidInput(("path",), f"{path.name} is nothing that the mock engine knows.")
 
 
 def _tensor_names(path: Path) -> list[str]:

@@ -1,0 +1,1 @@
+"""Infrastructure: its description, and what delivers to it."""

@@ -1,0 +1,66 @@
+"""The scheduler's SQL of deleted files: functions of the schema's owner, called with the billing role."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import LiteralString, NamedTuple
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+
+
+class Removed(NamedTuple):
+    """Files of one person.
+
+    Parameters:
+        folder: theirs, with the slash at its end.
+        keys: of the files; none: everything below the folder.
+        tries: how often its batch was taken in hand, now included.
+        age: seconds since they were deleted.
+    """
+
+    batch: UUID
+    id: int
+    folder: str
+    keys: list[str]
+    tries: int
+    age: float
+
+
+class EdgeRecords:
+    """A connection of the billing role, opened again when it breaks.
+
+    Parameters:
+        url: libpq URL of the billing role.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: psycopg.Connection[DictRow] | None = None
+
+    def close(self) -> None:
+        """Closes the connection; the next call opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _rows(self, query: LiteralString, values: Sequence[object]) -> list[DictRow]:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(
+                self._url, autocommit=True, row_factory=dict_row, connect_timeout=5, application_name="edge"
+            )
+        return self._connection.execute(query, values).fetchall()
+
+    def claim(self, lease: float, limit: int) -> list[Removed]:
+        """The next batch that is due, in the order of its deletions; empty when none is. Parameters: lease: seconds."""
+        rows = self._rows("SELECT * FROM edge_claim(%s, %s) ORDER BY id", [lease, limit])
+        return [Removed(**row) for row in rows]
+
+    def done(self, batch: UUID, ids: Sequence[int]) -> None:
+        """Forgets what no cache has any more."""
+        self._rows("SELECT edge_done(%s, %s)", [batch, list(ids)])
+
+    def wait(self, batch: UUID, seconds: float) -> None:
+        """Lets go of a batch for so long."""
+        self._rows("SELECT edge_wait(%s, %s)", [batch, seconds])

@@ -1,0 +1,1 @@
+"""Amazon Cognito: who keeps people's passwords on AWS."""

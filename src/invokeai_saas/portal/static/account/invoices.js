@@ -1,0 +1,28 @@
+// Invoices, with Stripe's page of each, which has it as a PDF too.
+
+import { addRow, byId, day, element, get, has, money, says } from "./common.js";
+
+function link({ hosted_url: address, number }) {
+  if (!address) return "";
+  const made = element("a", { href: address, target: "_blank", rel: "noopener", textContent: says("invoice_open_link") });
+  if (number) made.setAttribute("aria-label", says("invoice_open_named", { number }));
+  return made;
+}
+
+export async function showInvoices() {
+  const invoices = await get("/api/v1/billing/invoices");
+  byId("invoices-none").hidden = invoices.length > 0;
+  byId("invoices-table").hidden = invoices.length === 0;
+  byId("invoice-rows").replaceChildren();
+  for (const invoice of invoices) {
+    const { number, created_at: when, description, amount, currency, status } = invoice;
+    addRow(byId("invoice-rows"), [
+      [number ?? "–"],
+      [day(when)],
+      [description],
+      [money(amount, currency), "number"],
+      [has(`invoice_${status}`) ? says(`invoice_${status}`) : status],
+      [link(invoice)],
+    ]);
+  }
+}
