@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import LiteralString, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-import psycopg
-from psycopg.rows import DictRow, dict_row
+from invokeai_saas.db.standing import StandingConnection
 
 
 class Removed(NamedTuple):
@@ -28,29 +27,10 @@ class Removed(NamedTuple):
     age: float
 
 
-class EdgeRecords:
-    """A connection of the billing role, opened again when it breaks.
+class EdgeRecords(StandingConnection):
+    """What the billing role does to what is to be purged."""
 
-    Parameters:
-        url: libpq URL of the billing role.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: psycopg.Connection[DictRow] | None = None
-
-    def close(self) -> None:
-        """Closes the connection; the next call opens another."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _rows(self, query: LiteralString, values: Sequence[object]) -> list[DictRow]:
-        if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(
-                self._url, autocommit=True, row_factory=dict_row, connect_timeout=5, application_name="edge"
-            )
-        return self._connection.execute(query, values).fetchall()
+    application = "edge"
 
     def claim(self, lease: float, limit: int) -> list[Removed]:
         """The next batch that is due, in the order of its deletions; empty when none is. Parameters: lease: seconds."""

@@ -37,7 +37,7 @@ class GalleryUpkeep:
 
     def reap_downloads(self) -> None:
         """Ends downloads whose process went silent, and tells their people."""
-        with self._claims.plain() as connection:
+        with self._claims.transaction() as connection:
             reaped = repository.reap_downloads(connection, _BATCH)
         for user_id, item_name in reaped:
             log.warning("download_reaped", tenant=str(user_id))
@@ -46,7 +46,7 @@ class GalleryUpkeep:
 
     def drop_downloads(self) -> None:
         """Deletes downloads whose time is over."""
-        with self._claims.plain() as connection:
+        with self._claims.transaction() as connection:
             keys = repository.drop_downloads(connection, _BATCH)
         # Rows first: what is left over when the store is away is a file without a row, which the sweep finds.
         self._objects.delete_sync(keys)
@@ -59,7 +59,7 @@ class GalleryUpkeep:
         old = [file.key for file in found if file.modified < before and _OURS.fullmatch(file.key)]
         if not old:
             return
-        with self._claims.plain() as connection:
+        with self._claims.transaction() as connection:
             unnamed = repository.unnamed_files(connection, old)
         if unnamed:
             log.info("orphans_deleted", files=len(unnamed))

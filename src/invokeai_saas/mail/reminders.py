@@ -23,7 +23,7 @@ class Reminders:
 
     def remind(self) -> None:
         """Trials that end within two days, and data that is deleted within seven."""
-        with self._claims.plain() as connection:
+        with self._claims.transaction() as connection:
             trials = repository.remind_trials(connection, _BATCH)
             deletions = repository.remind_deletions(connection, _BATCH)
         if trials or deletions:

@@ -11,9 +11,9 @@ import threading
 
 import psycopg
 import structlog
-from psycopg.rows import DictRow, dict_row
 from sqlalchemy import make_url
 
+from invokeai_saas.db.standing import StandingConnection
 from invokeai_saas.errors import SetupError
 from invokeai_saas.identity.recovery.links import Links
 from invokeai_saas.mail import rendering, repository
@@ -24,6 +24,12 @@ from invokeai_saas.settings import Settings
 log = structlog.get_logger(__name__)
 _LEASE = 300.0  # seconds a mail; an adapter gives up sooner
 _LINKED = frozenset({"verify_email", "reset_password"})
+
+
+class _AuthConnection(StandingConnection):
+    """Of the auth role, which alone sees where mails go and makes their links."""
+
+    application = "mail"
 
 
 class Mailer:
@@ -45,12 +51,11 @@ class Mailer:
                 "DATABASE_AUTH_URL is not set.", "Set it to the URL of the role invokeai_auth: mails need it."
             )
         url = make_url(settings.database_auth_url.get_secret_value()).set(drivername="postgresql")
-        self._url = url.render_as_string(hide_password=False)
+        self._database = _AuthConnection(url.render_as_string(hide_password=False))
         self._settings = settings
         self._sender = settings.mail_from or "InvokeAI <no-reply@invokeai.localhost>"
         self._adapter: MailAdapter = open_adapter(settings)
         self._links = Links(settings)
-        self._connection: psycopg.Connection[DictRow] | None = None
         self._round: threading.Thread | None = None
         self._stopping = threading.Event()
 
@@ -65,7 +70,7 @@ class Mailer:
             self.send_due()
         except psycopg.Error as error:
             log.warning("mail_not_looked_for", error=repr(error))
-            self._disconnect()
+            self._database.close()
 
     def send_due(self) -> int:
         """Sends all that is due now; answers how many mails went out.
@@ -73,58 +78,45 @@ class Mailer:
         Raises:
             psycopg.Error: the database went away. What was in hand is due again when its lease ends.
         """
-        connection = self._connected()
-        self._links.take_requests(connection)
+        with self._database.opened() as connection:
+            self._links.take_requests(connection)
         count = 0
         while not self._stopping.is_set():
             # One at a time: a lease that began while others were being sent might run out before its mail's turn.
-            mails = repository.claim(connection, 1, _LEASE, self._settings.mail_attempts)
+            with self._database.opened() as connection:
+                mails = repository.claim(connection, 1, _LEASE, self._settings.mail_attempts)
             if not mails:
                 break
-            count += self._send(connection, mails[0])
+            count += self._send(mails[0])
         self._adapter.close()
         return count
 
-    def _send(self, connection: psycopg.Connection[DictRow], mail: ClaimedMail) -> bool:
+    def _send(self, mail: ClaimedMail) -> bool:
         try:
-            said = rendering.words(mail.kind, mail.language, mail.data, self._facts(connection, mail))
+            said = rendering.words(mail.kind, mail.language, mail.data, self._facts(mail))
             self._adapter.send(rendering.message(mail, said, self._sender))
         except (NotSent, rendering.Unreadable) as error:
             final = isinstance(error, rendering.Unreadable) or error.final
             final = final or mail.attempt >= self._settings.mail_attempts
             log.warning("mail_not_sent", mail=str(mail.id), kind=mail.kind, error=str(error), final=final)
-            repository.failed(connection, mail.id, mail.attempt, str(error), final=final)
+            with self._database.opened() as connection:
+                repository.failed(connection, mail.id, mail.attempt, str(error), final=final)
             return False
-        repository.sent(connection, mail.id, mail.attempt)
+        with self._database.opened() as connection:
+            repository.sent(connection, mail.id, mail.attempt)
         log.info("mail_sent", mail=str(mail.id), kind=mail.kind, tenant=str(mail.user_id))
         return True
 
-    def _facts(self, connection: psycopg.Connection[DictRow], mail: ClaimedMail) -> dict[str, object]:
+    def _facts(self, mail: ClaimedMail) -> dict[str, object]:
         facts: dict[str, object] = {
             "site": self._settings.public_url.rstrip("/"),
             "name": mail.name if mail.verified and mail.kind not in _LINKED else None,
         }
         if mail.kind in _LINKED:
-            link = self._links.make(connection, mail.user_id, mail.kind, mail.email, mail.language)
+            with self._database.opened() as connection:
+                link = self._links.make(connection, mail.user_id, mail.kind, mail.email, mail.language)
             facts |= {"link": link.url, "hours": max(1, round(link.seconds / 3600))}
         return facts
-
-    def _connected(self) -> psycopg.Connection[DictRow]:
-        if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(
-                self._url,
-                autocommit=True,
-                row_factory=dict_row,
-                connect_timeout=5,
-                application_name="mail",
-                options="-c statement_timeout=20s",
-            )
-        return self._connection
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
     def close(self) -> None:
         """Lets the mail in hand go out and ends."""
@@ -132,4 +124,4 @@ class Mailer:
         if self._round is not None:
             self._round.join(timeout=30)
         self._adapter.close()
-        self._disconnect()
+        self._database.close()

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
-import psycopg
-from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
+from invokeai_saas.db.standing import StandingConnection
 from invokeai_saas.storage.objects import ObjectStore
 
 _BATCH = 100
@@ -31,36 +30,11 @@ class Lost(Exception):
     """Another scheduler has this person in hand now."""
 
 
-class PrivacyRecords:
-    """A connection of the billing role, opened again when it breaks.
+class PrivacyRecords(StandingConnection):
+    """What the billing role does to people who are going to be deleted."""
 
-    Parameters:
-        url: libpq URL of the billing role.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: psycopg.Connection[DictRow] | None = None
-
-    def close(self) -> None:
-        """Closes the connection; the next call opens another."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _rows(self, query: LiteralString, values: Sequence[object] = ()) -> list[DictRow]:
-        if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(
-                self._url,
-                autocommit=True,
-                row_factory=dict_row,
-                connect_timeout=5,
-                application_name="privacy",
-            )
-        return self._connection.execute(query, values).fetchall()
-
-    def _value(self, query: LiteralString, values: Sequence[object] = ()) -> Any:
-        return next(iter(self._rows(query, values)[0].values()))
+    application = "privacy"
+    statement_seconds = 0  # rows of large accounts go by the thousand in one statement
 
     def _held(self, answer: Any) -> Any:
         """Raises Lost for the answer that a claim counts no more."""

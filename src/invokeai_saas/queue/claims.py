@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal, LiteralString, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import psycopg
-from psycopg.errors import ReadOnlySqlTransaction
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
+
+from invokeai_saas.db.standing import StandingConnection
 
 Heartbeat = Literal["ok", "cancel", "spent", "lost"]
 
@@ -68,74 +69,21 @@ def _jsonb(value: object) -> Jsonb | None:
     return None if value is None else Jsonb(value, dumps=lambda v: json.dumps(v).replace("\\u0000", ""))
 
 
-class Claims:
-    """A connection of the worker role, opened again when it breaks.
+class Claims(StandingConnection):
+    """What the worker role does to jobs."""
 
-    Parameters:
-        url: libpq URL of the worker role.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: psycopg.Connection[DictRow] | None = None
-
-    def close(self) -> None:
-        """Closes the connection; the next call opens another."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+    application = "worker"
 
     def sibling(self) -> Claims:
         """Another connection of the same role, for another thread."""
         return Claims(self._url)
 
-    def _open(self) -> psycopg.Connection[DictRow]:
-        if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(
-                self._url,
-                autocommit=True,
-                row_factory=dict_row,
-                connect_timeout=5,
-                application_name="worker",
-                options="-c statement_timeout=20s",
-            )
-        return self._connection
-
     @contextmanager
     def tenant(self, user_id: UUID) -> Iterator[psycopg.Connection[DictRow]]:
         """A transaction that reads what one person may see."""
-        connection = self._open()
-        with connection.transaction():
+        with self.transaction() as connection:
             connection.execute("SELECT set_config('app.current_user_id', %s, true)", [str(user_id)])
             yield connection
-
-    @contextmanager
-    def plain(self) -> Iterator[psycopg.Connection[DictRow]]:
-        """A transaction without a tenant: it sees nobody's rows and may call definer functions."""
-        with self._reopening():
-            connection = self._open()
-            with connection.transaction():
-                yield connection
-
-    @contextmanager
-    def _reopening(self) -> Iterator[None]:
-        """After an error of the connection the next call opens another, to where the writer's name leads by then.
-
-        Raises:
-            psycopg.OperationalError: that of the connection; or its server has become a reader.
-        """
-        try:
-            yield
-        except psycopg.OperationalError:
-            self.close()
-            raise
-        except ReadOnlySqlTransaction as error:
-            self.close()
-            raise psycopg.OperationalError("the server is not the writer any more") from error
-
-    def _row(self, query: LiteralString, values: Sequence[object]) -> DictRow | None:
-        with self._reopening():
-            return self._open().execute(query, values).fetchone()
 
     def claim(
         self, tier: str, worker: str, loaded: Sequence[str], lease: float, affinity: float, deadline: float
@@ -214,8 +162,7 @@ class Claims:
 
     def backlog(self) -> list[tuple[str, int]]:
         """Each tier with the number of its jobs that could start now."""
-        with self.plain() as connection:
-            rows = connection.execute("SELECT tier, jobs FROM queue_backlog()").fetchall()
+        rows = self._rows("SELECT tier, jobs FROM queue_backlog()")
         return [(row["tier"], row["jobs"]) for row in rows]
 
     def expire_credits(self, limit: int) -> int:
@@ -234,8 +181,7 @@ class Claims:
 
     def disagreements(self) -> list[tuple[UUID, UUID]]:
         """(person, grant) wherever a grant's figures are not what the ledger says; always empty, it should be."""
-        with self.plain() as connection:
-            rows = connection.execute("SELECT user_id, credit_id FROM credits_disagreements()").fetchall()
+        rows = self._rows("SELECT user_id, credit_id FROM credits_disagreements()")
         return [(row["user_id"], row["credit_id"]) for row in rows]
 
     def forget_keys(self) -> None:

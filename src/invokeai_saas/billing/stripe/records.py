@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, LiteralString, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-import psycopg
 from psycopg.types.json import Jsonb
 
 from invokeai_saas.billing.stripe.reading import Mirrored, Obj
+from invokeai_saas.db.standing import StandingConnection
 
 
 class WaitingEvent(NamedTuple):
@@ -22,38 +22,16 @@ class WaitingEvent(NamedTuple):
     attempts: int
 
 
-class BillingRecords:
-    """A connection of the billing role, opened again when it breaks.
+class BillingRecords(StandingConnection):
+    """What the billing role does to payments."""
 
-    Parameters:
-        url: libpq URL of the billing role.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: psycopg.Connection[Any] | None = None
-
-    def close(self) -> None:
-        """Closes the connection; the next call opens another."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _open(self) -> psycopg.Connection[Any]:
-        if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(
-                self._url, autocommit=True, connect_timeout=5, application_name="billing"
-            )
-        return self._connection
-
-    def _value(self, query: LiteralString, values: list[object]) -> Any:
-        row = self._open().execute(query, values).fetchone()
-        return row[0] if row else None
+    application = "billing"
+    statement_seconds = 0  # a customer's lock is waited for while another process asks Stripe
 
     def claim(self) -> WaitingEvent | None:
         """The next event that is due; it comes again if nobody says how it ended."""
-        row = self._open().execute("SELECT id, type, payload, attempts FROM stripe_event_claim()").fetchone()
-        return WaitingEvent(*row) if row else None
+        row = self._row("SELECT id, type, payload, attempts FROM stripe_event_claim()")
+        return WaitingEvent(**row) if row else None
 
     def ended(self, event: str, status: str, error: str | None = None) -> None:
         """Parameters: status: applied, ignored, failed, or waiting for another try."""
@@ -65,7 +43,7 @@ class BillingRecords:
 
         What is read from Stripe within it is the newest that will be applied.
         """
-        with self._open().transaction():
+        with self.transaction():
             yield self._value("SELECT billing_lock_customer(%s)", [name])
 
     def sync(self, user: UUID, subscriptions: list[Mirrored]) -> None:

@@ -6,17 +6,15 @@ Everything here is a definer function of the database, called in the role of a w
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, LiteralString
 from uuid import UUID
 
-import psycopg
-from psycopg.errors import ReadOnlySqlTransaction
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from invokeai_saas.db.standing import StandingConnection
 from invokeai_saas.storage.keys import model_prefix
 
 Stage = Literal["download", "identify"]
@@ -62,45 +60,14 @@ class InstallJob:
         return {"id": self.id, "source": self.source, **more}
 
 
-class InstallClaims:
-    """A connection of the worker role, opened again when it breaks. Safe to use from any thread."""
+class InstallClaims(StandingConnection):
+    """What the worker role does to installs."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: psycopg.Connection[DictRow] | None = None
-        self._lock = threading.Lock()
-
-    def close(self) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+    application = "installs"
 
     def sibling(self) -> InstallClaims:
         """Another connection of the same role."""
         return InstallClaims(self._url)
-
-    def _rows(self, query: LiteralString, values: Sequence[object]) -> list[DictRow]:
-        """Raises psycopg.OperationalError: the connection's; or its server is not the writer any more."""
-        with self._lock:
-            if self._connection is None or self._connection.closed:
-                self._connection = psycopg.connect(
-                    self._url,
-                    autocommit=True,
-                    row_factory=dict_row,
-                    connect_timeout=5,
-                    application_name="installs",
-                    options="-c statement_timeout=20s",
-                )
-            try:
-                return self._connection.execute(query, values).fetchall()
-            except ReadOnlySqlTransaction as error:
-                self._connection.close()  # the next one leads to where the writer's name leads by then
-                raise psycopg.OperationalError("the server is not the writer any more") from error
-
-    def _value(self, query: LiteralString, values: Sequence[object]) -> Any:
-        rows = self._rows(query, values)
-        return next(iter(rows[0].values())) if rows else None
 
     def claim(self, stage: Stage, lease: float) -> InstallJob | None:
         """The next install of a stage, or None. Parameters: lease: seconds."""
