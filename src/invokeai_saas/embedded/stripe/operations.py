@@ -10,13 +10,23 @@ from stripe import params as stripe_params
 from stripe.params import billing_portal, test_helpers
 from stripe.params import checkout as checkout_params
 
-from . import checkout, clocks, invoices, payments, portal, schedules, subscriptions, webhooks
+from . import (
+    checkout,
+    clocks,
+    customers,
+    invoices,
+    offers,
+    payments,
+    portal,
+    schedules,
+    subscriptions,
+    webhooks,
+)
 from .account import Account
 from .errors import Refused
 from .shapes import Obj
 
 Run = Callable[[Account, str, Obj], Obj]
-_DELETED = "deleted_customer"  # a kind of our own, which no list has
 
 
 class Operation(NamedTuple):
@@ -109,133 +119,6 @@ def _one(kind: str) -> Run:
     return lambda account, name, _: account.get(kind, name)
 
 
-def _create_customer(account: Account, _: str, params: Obj) -> Obj:
-    if "test_clock" in params:
-        account.get("test_helpers.test_clock", params["test_clock"], "test_clock")
-    number = len(account.store.all("customer")) + 1
-    made = account.new(
-        "customer",
-        {
-            "balance": 0, "currency": None, "default_source": None, "delinquent": False,
-            "description": params.get("description"), "email": params.get("email"),
-            "invoice_prefix": f"LOCAL{number:03d}", "invoice_settings": {"default_payment_method": None},
-            "metadata": params.get("metadata", {}), "name": params.get("name"), "phone": None, "shipping": None,
-            "preferred_locales": params.get("preferred_locales", []), "tax_exempt": "none",
-            "test_clock": params.get("test_clock"),
-        },
-    )  # fmt: skip
-    if "payment_method" in params:
-        _use_card(account, made, params["payment_method"])
-    account.emit("customer.created", made)
-    return made
-
-
-def _use_card(account: Account, customer: Obj, name: str) -> None:
-    method = payments.attach(account, payments.usable(account, name), customer["id"])
-    customer["invoice_settings"] = {"default_payment_method": method["id"]}
-    account.store.put(customer)
-
-
-def _update_customer(account: Account, name: str, params: Obj) -> Obj:
-    customer = account.get("customer", name)
-    changes: Obj = {
-        key: params[key] for key in ("email", "name", "description", "preferred_locales") if key in params
-    }
-    if "metadata" in params:
-        changes["metadata"] = subscriptions.merged(customer["metadata"], params["metadata"])
-    if chosen := params.get("invoice_settings", {}).get("default_payment_method"):
-        _use_card(account, customer, chosen)
-    return account.change(customer, "customer.updated", **changes)
-
-
-def _delete_customer(account: Account, name: str, _: Obj) -> Obj:
-    customer = account.get("customer", name)
-    for subscription in account.store.all("subscription"):
-        if subscription["customer"] == name and subscription["status"] not in subscriptions.ENDED:
-            subscriptions.cancel(account, subscription)
-    account.emit("customer.deleted", customer)
-    account.store.remove(name)
-    account.store.put({"id": name, "object": _DELETED})  # what is left: that there was one
-    return _deleted_customer(name)
-
-
-def _deleted_customer(name: str) -> Obj:
-    return {"id": name, "object": "customer", "deleted": True}
-
-
-def _retrieve_customer(account: Account, name: str, _: Obj) -> Obj:
-    """One that was deleted is answered as such: https://docs.stripe.com/api/customers/retrieve."""
-    found = account.store.find(name)
-    if found is not None and found["object"] == _DELETED:
-        return _deleted_customer(name)
-    return account.get("customer", name)
-
-
-def _create_product(account: Account, _: str, params: Obj) -> Obj:
-    made = account.new(
-        "product",
-        {
-            "active": params.get("active", True), "description": params.get("description"), "images": [],
-            "marketing_features": [], "metadata": params.get("metadata", {}), "name": params["name"],
-            "type": "service", "updated": account.now(), "default_price": None,
-        },
-    )  # fmt: skip
-    account.emit("product.created", made)
-    return made
-
-
-def _update_product(account: Account, name: str, params: Obj) -> Obj:
-    product = account.get("product", name)
-    changes: Obj = {key: params[key] for key in ("active", "name", "description") if key in params}
-    if "metadata" in params:
-        changes["metadata"] = subscriptions.merged(product["metadata"], params["metadata"])
-    return account.change(product, "product.updated", **changes, updated=account.now())
-
-
-def _create_price(account: Account, _: str, params: Obj) -> Obj:
-    product = account.get("product", params.get("product", ""), "product")
-    if not isinstance(params.get("unit_amount"), int) or params["unit_amount"] < 0:
-        raise Refused("Missing required param: unit_amount.", code="parameter_missing", param="unit_amount")
-    recurring = params.get("recurring")
-    if recurring is not None:
-        recurring = {
-            "interval": recurring["interval"], "interval_count": recurring.get("interval_count", 1),
-            "usage_type": "licensed", "meter": None, "trial_period_days": None,
-        }  # fmt: skip
-    _free_lookup_key(account, params)
-    made = account.new(
-        "price",
-        {
-            "active": params.get("active", True), "billing_scheme": "per_unit", "currency": params["currency"],
-            "lookup_key": params.get("lookup_key"), "metadata": params.get("metadata", {}),
-            "nickname": params.get("nickname"), "product": product["id"], "recurring": recurring,
-            "tax_behavior": "unspecified", "type": "recurring" if recurring else "one_time",
-            "unit_amount": params["unit_amount"], "unit_amount_decimal": str(params["unit_amount"]),
-        },
-    )  # fmt: skip
-    account.emit("price.created", made)
-    return made
-
-
-def _free_lookup_key(account: Account, params: Obj, but: str = "") -> None:
-    """A lookup key names one price. Another's is taken over if the caller says so."""
-    key = params.get("lookup_key")
-    for price in account.store.all("price") if key else []:
-        if price.get("lookup_key") == key and price["id"] != but:
-            if not params.get("transfer_lookup_key"):
-                raise Refused(f"A price (`{price['id']}`) already uses that lookup key.", param="lookup_key")
-            account.change(price, "price.updated", lookup_key=None)
-
-
-def _update_price(account: Account, name: str, params: Obj) -> Obj:
-    price = account.get("price", name)
-    _free_lookup_key(account, params, name)
-    changes: Obj = {key: params[key] for key in ("active", "nickname", "lookup_key") if key in params}
-    if "metadata" in params:
-        changes["metadata"] = subscriptions.merged(price["metadata"], params["metadata"])
-    return account.change(price, "price.updated", **changes)
-
-
 def _attach(account: Account, name: str, params: Obj) -> Obj:
     customer = account.get("customer", params.get("customer", ""), "customer")
     return payments.attach(account, payments.usable(account, name), customer["id"])
@@ -315,7 +198,7 @@ def _delete_clock(account: Account, name: str, _: Obj) -> Obj:
     account.get("test_helpers.test_clock", name)
     for customer in account.store.all("customer"):
         if customer.get("test_clock") == name:
-            _delete_customer(account, customer["id"], {})
+            customers.delete(account, customer["id"], {})
     account.store.remove(name)
     return {"id": name, "object": "test_helpers.test_clock", "deleted": True}
 
@@ -324,23 +207,23 @@ _PAGED = "limit starting_after ending_before expand "
 P: Any = stripe_params
 _ROWS: list[tuple[str, str, Any, str, Run]] = [
     ("POST", "/v1/customers", P.CustomerCreateParams, "name email description metadata payment_method"
-     " preferred_locales test_clock", _create_customer),
+     " preferred_locales test_clock", customers.create),
     ("GET", "/v1/customers", P.CustomerListParams, _PAGED + "email", _listed("customer", "email")),
-    ("GET", "/v1/customers/{id}", P.CustomerRetrieveParams, "", _retrieve_customer),
+    ("GET", "/v1/customers/{id}", P.CustomerRetrieveParams, "", customers.retrieve),
     ("POST", "/v1/customers/{id}", P.CustomerUpdateParams, "name email description metadata preferred_locales"
-     " invoice_settings.default_payment_method", _update_customer),
-    ("DELETE", "/v1/customers/{id}", P.CustomerDeleteParams, "", _delete_customer),
-    ("POST", "/v1/products", P.ProductCreateParams, "name description active metadata", _create_product),
+     " invoice_settings.default_payment_method", customers.update),
+    ("DELETE", "/v1/customers/{id}", P.CustomerDeleteParams, "", customers.delete),
+    ("POST", "/v1/products", P.ProductCreateParams, "name description active metadata", offers.create_product),
     ("GET", "/v1/products", P.ProductListParams, _PAGED + "active", _listed("product", "active")),
     ("GET", "/v1/products/{id}", P.ProductRetrieveParams, "", _one("product")),
-    ("POST", "/v1/products/{id}", P.ProductUpdateParams, "name description active metadata", _update_product),
+    ("POST", "/v1/products/{id}", P.ProductUpdateParams, "name description active metadata", offers.update_product),
     ("POST", "/v1/prices", P.PriceCreateParams, "product currency unit_amount recurring.interval active"
-     " recurring.interval_count lookup_key transfer_lookup_key nickname metadata", _create_price),
+     " recurring.interval_count lookup_key transfer_lookup_key nickname metadata", offers.create_price),
     ("GET", "/v1/prices", P.PriceListParams, _PAGED + "lookup_keys product active type",
      _listed("price", "product", "active", "type")),
     ("GET", "/v1/prices/{id}", P.PriceRetrieveParams, "", _one("price")),
     ("POST", "/v1/prices/{id}", P.PriceUpdateParams, "active nickname metadata lookup_key transfer_lookup_key",
-     _update_price),
+     offers.update_price),
     ("GET", "/v1/payment_methods", P.PaymentMethodListParams, _PAGED + "customer type",
      _listed("payment_method", "customer", "type")),
     ("GET", "/v1/payment_methods/{id}", P.PaymentMethodRetrieveParams, "", _one("payment_method")),
