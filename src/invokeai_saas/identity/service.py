@@ -16,7 +16,7 @@ import structlog
 
 from invokeai_saas.db.session import AuthSessionDb, Database
 from invokeai_saas.errors import Conflict, InvalidInput, ServiceError, Unauthenticated, Unavailable
-from invokeai_saas.identity import passwords, repository
+from invokeai_saas.identity import notices, passwords, repository
 from invokeai_saas.identity.credentials import Address, Credentials, LocalCredentials, Proven
 from invokeai_saas.identity.following import follow
 from invokeai_saas.identity.hashes import KeyedHashes
@@ -368,7 +368,7 @@ class Identity:
         return user
 
     async def update_profile(self, person: Person, change: ProfileUpdate) -> User:
-        """Changes name or password; a new password ends the person's other sessions.
+        """Changes name or password; a new password ends the person's other sessions and is told by mail.
 
         Raises:
             InvalidInput: the current password is wrong or missing, or the new one is weak.
@@ -388,5 +388,6 @@ class Identity:
                 await repository.set_password(db, person.user_id, new_hash)
             if change.new_password is not None:
                 ended = await repository.revoke_other_sessions(db, person.user_id, person.session_id)
+                await notices.password_changed(db, person.user_id)
         await self.ended(ended)
         return await self.me(person)

@@ -13,6 +13,7 @@ Kind = Literal[
     "welcome",
     "verify_email",
     "reset_password",
+    "password_changed",
     "trial_ending",
     "receipt",
     "payment_failed",
@@ -40,6 +41,10 @@ class Welcome(MailData):
 
 class Nothing(MailData):
     """Links are made when the mail is sent, so that no row ever holds one."""
+
+
+class PasswordChanged(MailData):
+    changed_at: AwareDatetime
 
 
 class TrialEnding(MailData):
@@ -115,6 +120,7 @@ KINDS: Mapping[Kind, type[MailData]] = {
     "welcome": Welcome,
     "verify_email": Nothing,
     "reset_password": Nothing,
+    "password_changed": PasswordChanged,
     "trial_ending": TrialEnding,
     "receipt": Receipt,
     "payment_failed": PaymentFailed,

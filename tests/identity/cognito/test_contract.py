@@ -109,6 +109,14 @@ async def test_a_new_password_needs_the_old_one_and_ends_other_sessions(kept: Ke
     assert ended.status_code == 401
     assert (await kept.log_in(PASSWORD)).status_code == 401
     assert (await kept.log_in(NEW)).status_code == 200
+    assert kept.box.kinds(ada.user_id).count("password_changed") == 1  # type: ignore[arg-type]
+
+
+async def test_a_new_name_sends_no_mail(kept: Kept) -> None:
+    ada = await kept.api.person(EMAIL)
+    named = await ada.request("PATCH", f"{AUTH}/me", json={"display_name": "Ada L."})
+    assert named.status_code == 200, named.text
+    assert "password_changed" not in kept.box.kinds(ada.user_id)  # type: ignore[arg-type]
 
 
 async def test_a_forgotten_password_is_set_anew(kept: Kept) -> None:
@@ -125,16 +133,18 @@ async def test_a_forgotten_password_is_set_anew(kept: Kept) -> None:
     done = await kept.api.nobody().post(f"{AUTH}/reset-password", json=body)
     assert done.status_code == 200, done.text
     assert (await ada.get(f"{AUTH}/me")).status_code == 401  # logged out everywhere
+    assert kept.box.kinds(ada.user_id).count("password_changed") == 1  # type: ignore[arg-type]
     assert (await kept.log_in(NEW)).status_code == 200
     assert (await kept.log_in(PASSWORD)).status_code == 401
 
 
 async def test_a_bad_secret_sets_no_password(kept: Kept) -> None:
-    await kept.api.person(EMAIL)
+    ada = await kept.api.person(EMAIL)
     await kept.api.nobody().post(f"{AUTH}/forgot-password", json={"email": EMAIL})
     body = {"token": "moto-confirmation-code:1", "email": EMAIL, "new_password": NEW}
     refused = await kept.api.nobody().post(f"{AUTH}/reset-password", json=body)
     assert (refused.status_code, refused.json()["code"]) == (422, "link_invalid")
+    assert "password_changed" not in kept.box.kinds(ada.user_id)  # type: ignore[arg-type]
 
 
 async def test_who_was_locked_out_is_told_nothing_more(kept: Kept, database: TestDatabase) -> None:

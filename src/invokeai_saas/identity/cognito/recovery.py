@@ -7,7 +7,7 @@ from uuid import UUID
 
 from invokeai_saas.db.session import Database
 from invokeai_saas.errors import Conflict, InvalidInput
-from invokeai_saas.identity import passwords
+from invokeai_saas.identity import notices, passwords
 from invokeai_saas.identity import repository as people
 from invokeai_saas.identity.cognito.pool import UserPool
 from invokeai_saas.identity.recovery.service import Recovery
@@ -48,6 +48,7 @@ class CognitoRecovery(Recovery):
             if found is not None:
                 ended = await people.revoke_sessions(db, found.user.id)
                 await self._verified(db, found.user.id)
+                await notices.password_changed(db, found.user.id)
         if found is not None:
             await self._database.wrote(found.user.id)
             await self._ended(ended)

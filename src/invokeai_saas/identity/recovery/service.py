@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from invokeai_saas.db.session import AuthSessionDb, Database
 from invokeai_saas.errors import Conflict, InvalidInput, Unauthenticated
-from invokeai_saas.identity import passwords
+from invokeai_saas.identity import notices, passwords
 from invokeai_saas.identity import repository as people
 from invokeai_saas.identity.following import address_proven
 from invokeai_saas.identity.hashes import KeyedHashes
@@ -56,7 +56,7 @@ class Recovery:
             await repository.request_reset(db, email)
 
     async def reset(self, token: str, new_password: str, email: str | None = None) -> None:  # noqa: ARG002 - the link says whose
-        """Sets the password of the link's person and logs them out everywhere.
+        """Sets the password of the link's person, logs them out everywhere and tells them by mail.
 
         Who can read the mail has the address, so that is confirmed with it.
 
@@ -76,6 +76,7 @@ class Recovery:
             await people.set_password(db, user_id, password_hash)
             ended = await people.revoke_sessions(db, user_id)
             await self._verified(db, user_id)
+            await notices.password_changed(db, user_id)
         await self._database.wrote(user_id)
         await self._ended(ended)
 
