@@ -87,10 +87,10 @@ class Visitor:
 
     @classmethod
     async def arrive(
-        cls, browser: Browser, url: str, shots: Path, size: tuple[int, int] = DESKTOP
+        cls, browser: Browser, url: str, shots: Path, size: tuple[int, int] = DESKTOP, locale: str = "en-US"
     ) -> Visitor:
         """A visitor with a clean profile."""
-        context = await browser.new_context(viewport={"width": size[0], "height": size[1]})
+        context = await browser.new_context(viewport={"width": size[0], "height": size[1]}, locale=locale)
         context.set_default_timeout(PATIENCE)
         return cls(context, await context.new_page(), url, shots)
 

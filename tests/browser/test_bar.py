@@ -57,6 +57,35 @@ async def test_it_opens_by_keyboard_and_says_what_it_shows(
     await ada.page.wait_for_url("**/account")
 
 
+async def test_it_speaks_the_language_of_our_other_pages(
+    deployment: Deployment, chromium: Browser, screenshots: Path
+) -> None:
+    """The browser's, until another one is chosen on a page of ours."""
+    ada = await Visitor.arrive(chromium, deployment.url, screenshots, locale="ko-KR")
+    await ada.open("/login")
+    join = ada.page.locator("invokeai-saas-bar .join")
+    await expect(join).to_be_visible(timeout=PATIENCE)
+    await expect(join).to_contain_text("처음이신가요?")
+    await ada.page.wait_for_timeout(2000)  # for the eyes only: the page's emblem goes
+    await ada.look("09-bar-join-korean")
+    await ada.open("/signup?lang=en")
+    await ada.sign_up("Ada")
+    await ada.settle_in()
+    await expect(ada.bar).to_have_attribute("aria-label", "500 credits available, Trial plan. Account")
+    await ada.page.wait_for_timeout(3000)  # for the eyes only: the page keeps that it has shown what is new
+    await ada.open("/pricing?lang=ko")
+    await ada.open("/app")
+    await expect(ada.bar).to_have_attribute(
+        "aria-label", "사용 가능 500 크레딧, Trial 요금제. 계정", timeout=PATIENCE
+    )
+    await expect(ada.bar).to_be_visible(timeout=PATIENCE)
+    await ada.bar.focus()
+    card = ada.page.locator("invokeai-saas-bar .card")
+    await expect(card).to_be_visible()
+    await expect(card).to_contain_text("잔액")
+    await ada.look("09-bar-korean")
+
+
 async def test_the_page_works_where_our_endpoints_fail(
     deployment: Deployment, chromium: Browser, screenshots: Path
 ) -> None:

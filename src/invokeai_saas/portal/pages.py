@@ -61,7 +61,7 @@ def _remember(request: Request, answer: Response, language: Language) -> None:
         LANGUAGE_COOKIE,
         language,
         max_age=_YEAR,
-        httponly=True,
+        httponly=False,  # our bar in InvokeAI's page reads it, and it is nobody's secret
         samesite="lax",
         secure=services.settings.secure_cookies,
     )

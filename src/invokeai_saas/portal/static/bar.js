@@ -45,33 +45,35 @@
     .problem { color: #ffb454; }
     @media (prefers-reduced-motion: reduce) { .card { transition: none; } }`;
 
+  const saas = window.invokeaiSaas;
+  const words = saas.words;
+
   const MARKUP = `
     <div class="credits" hidden>
       <a class="chip" href="/account">
-        <span class="amount"></span><span class="small">credits</span>
+        <span class="amount"></span><span class="small">${words.credits}</span>
         <span class="small held" hidden></span><span class="small plan"></span>
       </a>
       <div class="card">
         <p class="title"></p>
         <dl>
-          <dt>Available</dt><dd class="available"></dd>
-          <dt>Reserved by jobs</dt><dd class="reserved"></dd>
-          <dt>Balance</dt><dd class="balance"></dd>
+          <dt>${words.available}</dt><dd class="available"></dd>
+          <dt>${words.reserved}</dt><dd class="reserved"></dd>
+          <dt>${words.balance}</dt><dd class="balance"></dd>
         </dl>
-        <a href="/account">Account and usage</a>
+        <a href="/account">${words.account}</a>
       </div>
     </div>
     <div class="join" hidden>
       <div class="problem" role="alert" hidden></div>
       <div class="hosted" hidden><a></a></div>
-      <div>New here? <a href="/signup">Create an account</a></div>
-      <div><a href="/welcome">What this is</a> · <a href="/pricing">Pricing</a></div>
-      <div><a href="/forgot-password">Forgot your password?</a></div>
+      <div>${words.newHere} <a href="/signup">${words.join}</a></div>
+      <div><a href="/welcome">${words.what}</a> · <a href="/pricing">${words.pricing}</a></div>
+      <div><a href="/forgot-password">${words.forgot}</a></div>
     </div>`;
 
-  const saas = window.invokeaiSaas;
-  const number = new Intl.NumberFormat("en");
-  const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+  const number = new Intl.NumberFormat(saas.locale);
+  const short = new Intl.NumberFormat(saas.locale, { notation: "compact", maximumFractionDigits: 1 });
   const host = document.createElement("invokeai-saas-bar");
   const root = host.attachShadow({ mode: "open" });
   root.innerHTML = `<style>${STYLE}</style>${MARKUP}`;
@@ -91,16 +93,16 @@
 
   function say() {
     const { available, reserved, balance, plan, period_end: end } = summary;
-    const name = plan?.name ?? "No plan";
+    const name = plan?.name ?? words.noPlan;
     part("amount").textContent = available > 99_999 ? short.format(available) : number.format(available);
-    part("held").textContent = `${short.format(reserved)} held`;
+    part("held").textContent = words.held(short.format(reserved));
     part("held").hidden = reserved === 0;
     part("plan").textContent = name;
-    const day = end && new Date(end).toLocaleDateString(undefined, { day: "numeric", month: "long" });
-    part("title").textContent = day ? `${name} plan, until ${day}` : name;
+    const day = end && new Date(end).toLocaleDateString(saas.locale, { day: "numeric", month: "long" });
+    part("title").textContent = day ? words.until(name, day) : name;
     for (const figure of ["available", "reserved", "balance"]) part(figure).textContent = number.format(summary[figure]);
-    const held = reserved > 0 ? `, ${number.format(reserved)} reserved` : "";
-    part("chip").setAttribute("aria-label", `${number.format(available)} credits available${held}, ${name} plan. Account`);
+    const held = reserved > 0 ? number.format(reserved) : null;
+    part("chip").setAttribute("aria-label", words.label(number.format(available), held, plan?.name ?? null));
     credits.classList.toggle("low", available > 0 && available < 20);
     credits.classList.toggle("none", available <= 0);
     host.dataset.available = available; // for scripts and tests; the shadow root shows the same

@@ -56,7 +56,7 @@
         button { all: unset; cursor: pointer; padding: 0 4px; font-size: 18px; line-height: 1; }
         button:focus-visible { outline: 2px solid #fff; border-radius: 3px; }
       </style>
-      <div role="alert" hidden><span></span><button type="button" aria-label="Close">×</button></div>`;
+      <div role="alert" hidden><span></span><button type="button" aria-label="${window.invokeaiSaas.words.close}">×</button></div>`;
     const frame = root.querySelector("[role=alert]");
     root.querySelector("button").addEventListener("click", hide);
     return { host, frame, text: root.querySelector("span") };
