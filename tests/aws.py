@@ -1,4 +1,4 @@
-"""AWS of the suite: moto's server as a process of its own, and what tests make there."""
+"""AWS of the suite: moto's server, as a process of its own or within the test's, and what tests make there."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 import httpx
+from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from invokeai_saas.embedded.ports import LOOPBACK, free_port
 
@@ -32,6 +33,10 @@ class Aws:
     def client(self, service: str) -> Any:
         """AWS's own library on it."""
         return boto3.client(service, endpoint_url=self.url, region_name=REGION, **KEYS)
+
+    def empty(self) -> None:
+        """Forgets all that was made there."""
+        httpx.post(f"{self.url}/moto-api/reset", timeout=60).raise_for_status()
 
     def settings(self) -> dict[str, Any]:
         """What a process needs to know to speak to it."""
@@ -99,3 +104,21 @@ def aws_server(log: Path, environment: dict[str, str] | None = None) -> Iterator
     finally:
         process.terminate()
         process.wait(15)
+
+
+@contextmanager
+def aws_within() -> Iterator[Aws]:
+    """moto's server in this process, for tests that reach into it.
+
+    What it holds belongs to the process and not to the server, so it is emptied before and after.
+    """
+    server = ThreadedMotoServer(ip_address=LOOPBACK, port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    aws = Aws(f"http://{host}:{port}")
+    try:
+        aws.empty()
+        yield aws
+        aws.empty()
+    finally:
+        server.stop()

@@ -7,30 +7,27 @@ from typing import Any
 
 import pytest
 from moto.ecs.models import EC2ContainerServiceBackend
-from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
+from tests.aws import Aws, aws_within
 from tests.delivery.world import World
 
 
-@pytest.fixture(scope="session")
-def moto_url() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+@pytest.fixture(scope="package")
+def account() -> Iterator[Aws]:
+    with aws_within() as aws:
+        yield aws
 
 
 @pytest.fixture
-def world(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(account: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     for name, value in {
-        "AWS_ENDPOINT_URL": moto_url,
+        "AWS_ENDPOINT_URL": account.url,
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": "ap-northeast-2",
     }.items():
         monkeypatch.setenv(name, value)
-    made = World(moto_url)
+    made = World()
     moto_update = EC2ContainerServiceBackend.update_service
 
     def update(backend: EC2ContainerServiceBackend, service_properties: dict[str, Any]) -> Any:
@@ -41,4 +38,4 @@ def world(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
     monkeypatch.setattr(EC2ContainerServiceBackend, "update_service", update)
     yield made
-    made.reset()
+    account.empty()

@@ -12,6 +12,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from infra.delivery.common import DeliveryFailed
 from infra.delivery.registry import check_scan, digest_of
+from tests.aws import Aws
 from tests.delivery.world import REGION, World
 
 _REPOSITORY = "invokeai-api"
@@ -32,14 +33,14 @@ def _scan(tag: str) -> None:
     boto3.client("ecr").start_image_scan(repositoryName=_REPOSITORY, imageId={"imageTag": tag})
 
 
-def _scan_finds(moto_url: str, digest: str, status: str, counts: dict[str, int]) -> None:
+def _scan_finds(account: Aws, digest: str, status: str, counts: dict[str, int]) -> None:
     """Has moto tell this of the image, once and from then on."""
     found: dict[str, Any] = {
         "registryId": DEFAULT_ACCOUNT_ID, "repositoryName": _REPOSITORY, "imageId": {"imageDigest": digest},
         "imageScanFindings": {"findingSeverityCounts": counts}, "imageScanStatus": {"status": status},
     }  # fmt: skip
     body = json.dumps({"results": [found], "account_id": DEFAULT_ACCOUNT_ID, "region": REGION}).encode()
-    url = f"{moto_url}/moto-api/static/ecr/scan-finding-results"
+    url = f"{account.url}/moto-api/static/ecr/scan-finding-results"
     request = urllib.request.Request(url, body, {"content-type": "application/json"}, method="POST")
     urllib.request.urlopen(request, timeout=10).close()
 
@@ -52,31 +53,31 @@ def test_a_tag_is_asked_for_its_digest(world: World) -> None:
             digest_of(repository, tag)
 
 
-def test_a_clean_scan_passes_once_it_is_there(world: World, moto_url: str) -> None:
+def test_a_clean_scan_passes_once_it_is_there(world: World, account: Aws) -> None:
     digest = _pushed("abc", scanned=False)
-    _scan_finds(moto_url, digest, "COMPLETE", {"LOW": 3, "MEDIUM": 1})
+    _scan_finds(account, digest, "COMPLETE", {"LOW": 3, "MEDIUM": 1})
     world.meanwhile.append(lambda: _scan("abc"))
     check_scan(_REPOSITORY, digest, 600, world)
     assert world.now() > 0
 
 
 @pytest.mark.parametrize("severity", ["CRITICAL", "HIGH"])
-def test_what_is_dangerous_is_not_deployed(world: World, moto_url: str, severity: str) -> None:
+def test_what_is_dangerous_is_not_deployed(world: World, account: Aws, severity: str) -> None:
     digest = _pushed("abc")
-    _scan_finds(moto_url, digest, "COMPLETE", {severity: 1})
+    _scan_finds(account, digest, "COMPLETE", {severity: 1})
     with pytest.raises(DeliveryFailed, match=severity):
         check_scan(_REPOSITORY, digest, 600, world)
 
 
 @pytest.mark.parametrize("status", ["FAILED", "IN_PROGRESS"])
-def test_a_scan_that_failed_or_never_ends_is_none(world: World, moto_url: str, status: str) -> None:
+def test_a_scan_that_failed_or_never_ends_is_none(world: World, account: Aws, status: str) -> None:
     digest = _pushed("abc")
-    _scan_finds(moto_url, digest, status, {})
+    _scan_finds(account, digest, status, {})
     with pytest.raises(DeliveryFailed, match=status):
         check_scan(_REPOSITORY, digest, 20, world)
 
 
-def test_of_an_image_with_a_bill_of_materials_the_image_is_asked_about(world: World, moto_url: str) -> None:
+def test_of_an_image_with_a_bill_of_materials_the_image_is_asked_about(world: World, account: Aws) -> None:
     digest = _pushed("abc")
     parts = [
         {"digest": digest, "platform": {"architecture": "amd64", "os": "linux"}},
@@ -87,6 +88,6 @@ def test_of_an_image_with_a_bill_of_materials_the_image_is_asked_about(world: Wo
         repositoryName=_REPOSITORY, imageTag="index", imageManifestMediaType=kind,
         imageManifest=json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": parts}),
     )  # fmt: skip
-    _scan_finds(moto_url, digest, "COMPLETE", {"HIGH": 1})
+    _scan_finds(account, digest, "COMPLETE", {"HIGH": 1})
     with pytest.raises(DeliveryFailed, match=f"{digest} is not to be deployed"):
         check_scan(_REPOSITORY, put["image"]["imageId"]["imageDigest"], 600, world)

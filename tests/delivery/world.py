@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -23,13 +22,9 @@ def image(number: int, repository: str = "invokeai-api") -> str:
 
 
 class World(Clock):
-    """Parameters: moto_url: of the server that stands for AWS.
+    """Parameters: broken: images whose tasks never become healthy; exit_codes: of tasks that run once, by image."""
 
-    broken: images whose tasks never become healthy; exit_codes: of tasks that run once, by image.
-    """
-
-    def __init__(self, moto_url: str) -> None:
-        self._moto_url = moto_url
+    def __init__(self) -> None:
         self._now = 0.0
         self.broken: set[str] = set()
         self.exit_codes: dict[str, int | None] = {}
@@ -44,10 +39,6 @@ class World(Clock):
     @property
     def _backend(self) -> Any:
         return ecs_backends[DEFAULT_ACCOUNT_ID][REGION]
-
-    def reset(self) -> None:
-        request = urllib.request.Request(f"{self._moto_url}/moto-api/reset", method="POST", data=b"")
-        urllib.request.urlopen(request, timeout=10).close()
 
     def now(self) -> float:
         return self._now

@@ -17,9 +17,9 @@ from pathlib import Path
 import botocore.session
 import pytest
 from botocore import xform_name
-from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from invokeai_saas.embedded.servers import EmbeddedServers
+from tests.aws import aws_within
 from tests.infra.deploypage import PAGE, Block, blocks, commands, listed
 from tests.infra.standin import BUCKET, FAMILIES, SECRETS, STACK, Account, pipeline_variables, tasks_that_run
 from tests.infra.walk import Walk
@@ -148,12 +148,8 @@ def test_what_is_installed_is_what_this_suite_runs_in() -> None:
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     """Goes through the whole page. A block that fails fails all that follows, and its own test says why."""
     folder = tmp_path_factory.mktemp("deploy")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    servers = EmbeddedServers(folder / "servers", durable=False)
-    try:
-        account = Account(f"http://{host}:{port}", servers.start(), folder / "account")
+    with aws_within() as aws, EmbeddedServers(folder / "servers", durable=False) as servers:
+        account = Account(aws.url, servers.addresses, folder / "account")
         (folder / "repository").mkdir()
         with ExitStack() as stack, tasks_that_run(account):
             walk = Walk(account, folder / "repository", stack)
@@ -162,9 +158,6 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
                     walk.take(block)
                 walk.after(block.name)
             yield walk
-    finally:
-        servers.stop()
-        server.stop()
 
 
 @needs_tools
