@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from invokeai_saas.embedded.servers import Addresses, EmbeddedServers
+from invokeai_saas.identity import passwords
 from invokeai_saas.observability.logs import configure_logs
 from invokeai_saas.settings import Settings
 from tests import servers
@@ -17,6 +19,18 @@ from tests.aws import Aws, aws_server
 
 # Short tracebacks without local variables, as in production.
 configure_logs("error", process="tests")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Hashes made in this process cost little: a tenth of the suite's time would go to sign-ups. Checking reads the
+    cost from the hash. `identity/test_passwords.py` looks at what everybody else gets.
+    """
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", quick)
+        patch.setattr(passwords, "_NOBODY", quick.hash("nobody has this password"))
+        yield
 
 
 @pytest.fixture(scope="session")
