@@ -188,6 +188,7 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
             stripe=payments,
         )
     finally:
+        await identity.catching_up.close()
         await downloads.close()  # while there is a database to write to
         await exports.close()
         await doorbell.close()

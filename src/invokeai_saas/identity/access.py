@@ -75,6 +75,7 @@ async def caller(request: Request, shared: Shared) -> Person:
     if claims is not None and claims.stale:
         # The page takes over whatever token stands in this header of a successful answer.
         request.state.refreshed_token = shared.identity.issue(person.sub, person.user_id, person.session_id)
+        shared.identity.catching_up.soon(person.sub)
     return person
 
 

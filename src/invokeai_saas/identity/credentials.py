@@ -27,10 +27,14 @@ class Registered(NamedTuple):
 
 
 class Address(NamedTuple):
-    """Parameters: verified: whether it is known to be theirs."""
+    """Parameters:
+    verified: whether it is known to be theirs.
+    barred: whether whoever keeps the password lets them in no more.
+    """
 
     email: str
     verified: bool
+    barred: bool = False
 
 
 class Proven(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import string
 
-from fastapi import APIRouter, BackgroundTasks, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from invokeai_saas.errors import Forbidden, Unauthenticated
 from invokeai_saas.identity.access import (
@@ -125,15 +125,13 @@ async def login(body: LoginRequest, request: Request, response: Response, shared
 
 
 @router.post("/refresh")
-async def refresh(
-    request: Request, response: Response, shared: Shared, after_the_answer: BackgroundTasks
-) -> RefreshResponse:
+async def refresh(request: Request, response: Response, shared: Shared) -> RefreshResponse:
     """A fresh access token for the browser's refresh cookie, which is swapped for its successor."""
     secret = request.cookies.get(REFRESH_COOKIE)
     if not secret:
         raise Unauthenticated
     refreshed = await shared.identity.refresh(secret)
-    after_the_answer.add_task(shared.identity.catch_up, refreshed.sub)
+    shared.identity.catching_up.at_once(refreshed.sub)
     _set_media_cookie(response, shared, refreshed.media_token)
     if refreshed.refresh:
         _set_refresh_cookie(response, shared, refreshed.refresh, persistent=refreshed.persistent)

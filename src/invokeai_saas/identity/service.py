@@ -15,8 +15,9 @@ from uuid import UUID
 import structlog
 
 from invokeai_saas.db.session import AuthSessionDb, Database
-from invokeai_saas.errors import Conflict, InvalidInput, ServiceError, Unauthenticated, Unavailable
+from invokeai_saas.errors import Conflict, InvalidInput, Unauthenticated, Unavailable
 from invokeai_saas.identity import notices, passwords, repository
+from invokeai_saas.identity.catchingup import CatchingUp
 from invokeai_saas.identity.credentials import Address, Credentials, LocalCredentials, Proven
 from invokeai_saas.identity.following import follow
 from invokeai_saas.identity.hashes import KeyedHashes
@@ -34,7 +35,6 @@ _TRUST_SIZE = 20_000
 _AWAY_SECONDS = 60.0  # a session that was alive is believed so much longer while it cannot be looked up
 # Two tabs of one browser may send the same refresh secret at once; the second is served this long after the first.
 _SWAP_GRACE = timedelta(seconds=30)
-_CATCHING_UP = 4  # of a process at once: log-ins ask whoever keeps passwords, too
 _NOTICE_SECONDS = 2.0  # that telling the sockets of ended sessions may take
 
 log = structlog.get_logger(__name__)
@@ -121,7 +121,7 @@ class Identity:
         self._sessions_ended = sessions_ended
         self._hashes = KeyedHashes(settings.identity_secret.get_secret_value())
         self.keys = ApiKeys(database, self._hashes)
-        self._catching_up = 0
+        self.catching_up = CatchingUp(database, settings, self._hashes, self._credentials, self.ended)
         self._trusted: dict[str, tuple[float, Person]] = {}
 
     async def sign_up(
@@ -196,28 +196,6 @@ class Identity:
             address = Address(proven.email, proven.verified)
             await follow(self._database, self._settings, self._hashes, proven.user, address)
         return await self._open(user_id, user_agent, persistent=persistent)
-
-    async def catch_up(self, sub: str) -> None:
-        """As at a log-in, for somebody who stays logged in. Nobody waits for it; if it fails, the next one will do.
-
-        Parameters:
-            sub: whoever keeps the password knows the person by it.
-        """
-        if self._catching_up >= _CATCHING_UP:
-            return
-        self._catching_up += 1
-        try:
-            address = await self._credentials.address(sub)
-            if address is None:
-                return
-            async with self._database.authenticate() as db:
-                user = await repository.find_by_sub(db, sub)
-            if user is not None:
-                await follow(self._database, self._settings, self._hashes, user, address)
-        except ServiceError as error:
-            log.info("address_not_looked_up", code=error.code)
-        finally:
-            self._catching_up -= 1
 
     async def _add_proven(self, proven: Proven, language: Language) -> UUID:
         async with self._database.authenticate() as db:

@@ -21,7 +21,9 @@ from invokeai_saas.portal.page import COMPRESSED, MEDIA_TYPES
 _HERE = Path(__file__).parent
 _STATIC = _HERE / "static"
 # One tag is all that we add to InvokeAI's page, so the script behind it is joined from its parts.
-_JOINED = {"bar.js": ("session.js", "words.js", "notices.js", "fresh.js", "leaving.js", "socket.js", "bar.js")}
+_JOINED = {
+    "bar.js": ("session.js", "words.js", "notices.js", "fresh.js", "leaving.js", "socket.js", "bar.js")
+}
 _POLICY = "; ".join(
     (
         "default-src 'none'",

@@ -1,16 +1,19 @@
-"""Who changes their address in the user pool has it here at the next log-in, or at the next refresh."""
+"""What changes in the user pool holds here at the next log-in, or with the next token: addresses, who may come in."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jwt
 import psycopg
 import pytest
 from structlog.testing import CapturingLogger
 
 from invokeai_saas.embedded.ports import free_port
-from invokeai_saas.identity import following, service
+from invokeai_saas.identity import catchingup, following
+from invokeai_saas.services import local_issuer
 from invokeai_saas.settings import Settings
 from tests.apps import PASSWORD, RunningApi, Subject, running_api
 from tests.aws import Aws
@@ -46,7 +49,7 @@ class Pool:
 def logs(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
     """What the two modules log: the suite's logs have errors alone."""
     logger = CapturingLogger()
-    for module in (following, service):
+    for module in (following, catchingup):
         monkeypatch.setattr(module, "log", logger)
     return logger
 
@@ -69,7 +72,24 @@ async def _log_in(api: RunningApi, email: str) -> int:
     return (await api.nobody().post(f"{AUTH}/login", json=body)).status_code
 
 
-@pytest.mark.parametrize("way", ["log-in", "refresh"])
+async def _refresh(api: RunningApi, person: Subject) -> int:
+    """The status, once the pool has been asked."""
+    answer = await person.post(f"{AUTH}/refresh")
+    await api.services.identity.catching_up.close()
+    return answer.status_code
+
+
+async def _go_on(api: RunningApi, person: Subject) -> int:
+    """A request of somebody who has been working for more than half their token's life. As of `_refresh`."""
+    claims = jwt.decode(str(person.token), options={"verify_signature": False})
+    # 10 s of leeway make a token that is all but expired still good.
+    old = local_issuer(api.settings).issue(claims["sub"], claims["origin_jti"], str(person.user_id), -5)
+    answer = await api.nobody().get(f"{AUTH}/me", headers={"authorization": f"Bearer {old}"})
+    await api.services.identity.catching_up.close()
+    return answer.status_code
+
+
+@pytest.mark.parametrize("way", ["log-in", "refresh", "go on"])
 async def test_a_confirmed_address_is_taken_over(
     pool: Pool, database: TestDatabase, logs: CapturingLogger, way: str
 ) -> None:
@@ -79,7 +99,7 @@ async def test_a_confirmed_address_is_taken_over(
         if way == "log-in":
             assert await _log_in(api, NEW) == 200
         else:
-            assert (await ada.post(f"{AUTH}/refresh")).status_code == 200
+            assert await (_refresh if way == "refresh" else _go_on)(api, ada) == 200
         assert _row(database, ada) == (NEW, True)
         assert (await ada.get(f"{AUTH}/me")).json()["email"] == NEW
     [told] = logs.calls
@@ -99,7 +119,7 @@ async def test_an_address_that_somebody_has_is_left_to_them(
         if way == "log-in":
             assert await _log_in(api, NEW) == 200
         else:
-            assert (await ada.post(f"{AUTH}/refresh")).status_code == 200
+            assert await _refresh(api, ada) == 200
         assert _row(database, ada) == (OLD, True)
         assert _row(database, bob)[0] == NEW
     [told] = logs.calls
@@ -112,7 +132,7 @@ async def test_an_address_that_is_not_confirmed_is_not_taken_over(pool: Pool, da
         ada = await pool.ada(api)
         pool.change(OLD, email=NEW, email_verified="false")
         assert await _log_in(api, NEW) == 200
-        assert (await ada.post(f"{AUTH}/refresh")).status_code == 200
+        assert await _refresh(api, ada) == 200
         assert _row(database, ada) == (OLD, True)
 
 
@@ -143,7 +163,7 @@ async def test_a_refresh_needs_no_pool(pool: Pool, database: TestDatabase, logs:
     async with running_api(gone) as cut_off:
         browser = cut_off.nobody()
         browser.client.cookies = ada.client.cookies
-        assert (await browser.post(f"{AUTH}/refresh")).status_code == 200
+        assert await _refresh(cut_off, browser) == 200
     assert [call.args for call in logs.calls] == [("address_not_looked_up",)]
     assert _row(database, ada) == (OLD, True)
 
@@ -154,5 +174,36 @@ async def test_who_is_no_more_in_the_pool_keeps_what_we_have(pool: Pool, databas
         pool.aws.client("cognito-idp").admin_delete_user(
             UserPoolId=pool.settings.cognito_user_pool_id, Username=OLD
         )
-        assert (await ada.post(f"{AUTH}/refresh")).status_code == 200
+        assert await _refresh(api, ada) == 200
         assert _row(database, ada) == (OLD, True)
+
+
+@pytest.mark.parametrize("way", [_refresh, _go_on])
+async def test_who_is_disabled_in_the_pool_is_logged_out(
+    pool: Pool, logs: CapturingLogger, way: Callable[[RunningApi, Subject], Awaitable[int]]
+) -> None:
+    cognito = pool.aws.client("cognito-idp")
+    async with running_api(pool.settings) as api:
+        ada, bob = await pool.ada(api), await api.person("bob@example.com")
+        cognito.admin_disable_user(UserPoolId=pool.settings.cognito_user_pool_id, Username=OLD)
+        assert (await ada.get(f"{AUTH}/me")).status_code == 200  # nobody has asked the pool yet
+        assert await way(api, ada) == 200
+        assert (await ada.get(f"{AUTH}/me")).json()["code"] == "session_ended"
+        assert await _refresh(api, ada) == 401
+        assert await way(api, bob) == 200
+        assert (await bob.get(f"{AUTH}/me")).status_code == 200
+    [told] = logs.calls
+    assert (told.args, told.kwargs) == (("barred_elsewhere",), {"tenant": str(ada.user_id), "sessions": 1})
+
+
+async def test_a_program_that_keeps_its_old_token_asks_the_pool_now_and_then_alone(
+    pool: Pool, database: TestDatabase
+) -> None:
+    async with running_api(pool.settings) as api:
+        ada = await pool.ada(api)
+        assert await _go_on(api, ada) == 200
+        pool.change(OLD, email=NEW, email_verified="true")
+        assert await _go_on(api, ada) == 200
+        assert _row(database, ada) == (OLD, True)
+        assert await _refresh(api, ada) == 200
+        assert _row(database, ada) == (NEW, True)

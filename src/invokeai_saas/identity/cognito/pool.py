@@ -149,7 +149,8 @@ class UserPool:
                 return None
             raise _unforeseen(refused) from refused
         known = {entry["Name"]: entry["Value"] for entry in answer["UserAttributes"]}
-        return Address(str(known.get("email", "")).lower(), known.get("email_verified") == "true")
+        email, verified = str(known.get("email", "")).lower(), known.get("email_verified") == "true"
+        return Address(email, verified, barred=not answer["Enabled"])
 
     async def change_password(self, token: str, old: str, new: str) -> None:
         """Raises InvalidInput for a password that the pool does not take."""
