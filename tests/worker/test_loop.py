@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -61,13 +62,17 @@ async def test_a_batch_becomes_pictures_and_a_settled_ledger(
         used = connection.execute("SELECT count(*), min(credits_consumed) FROM usage_records").fetchone()
     assert used == (2, 1)
     assert len(rows) == 2
+    made_with: set[int] = set()
     for key, thumbnail, owner in rows:
         assert owner == ada.user_id
         assert key.startswith(f"users/{ada.user_id}/images/")
         objects = open_object_store(settings)
         picture = Image.open(io.BytesIO((await objects.get(key)).data))
         assert (picture.format, picture.size) == ("PNG", (64, 64))
+        # What a picture was made with travels within it, in InvokeAI's own text chunk.
+        made_with.add(json.loads(picture.info["invokeai_graph"])["nodes"]["noise"]["seed"])
         assert Image.open(io.BytesIO((await objects.get(thumbnail)).data)).format == "WEBP"
+    assert made_with == {1, 2}
     assert violations(database) == {}
 
 
