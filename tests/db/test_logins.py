@@ -27,6 +27,7 @@ from invokeai_saas.errors import Unavailable
 from invokeai_saas.settings import Settings
 from tests.apps import PASSWORD
 from tests.aws import Aws
+from tests.db.sockets import kept_alive
 from tests.mail.adapters.ways import certificate
 from tests.processes import saas, wait_for
 from tests.servers import PASSWORDS, TestDatabase
@@ -59,6 +60,14 @@ def _cut_off(database: TestDatabase) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usename = ANY (%s)",
             [database.name, list(ROLES.values())],
         )
+
+
+async def test_silence_of_the_other_side_is_noticed(settings: Settings) -> None:
+    connection = await writer_login(settings).connect()
+    try:
+        assert kept_alive(connection._transport.get_extra_info("socket").fileno())
+    finally:
+        await connection.close()
 
 
 @pytest.mark.parametrize("first", ["the secret", "the database"])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from invokeai_saas.db import roles
 from invokeai_saas.db.standing import StandingConnection
+from tests.db.sockets import kept_alive
 from tests.servers import TestDatabase
 
 
@@ -26,12 +29,21 @@ class Connection(StandingConnection):
     def sleep(self, seconds: float) -> None:
         self._rows("SELECT pg_sleep(%s)", [seconds])
 
+    def busy(self) -> bool:
+        """Whether a statement is under way."""
+        assert self._connection is not None
+        return self._connection.info.transaction_status is TransactionStatus.ACTIVE
+
     def become_reader(self) -> None:
         """What a connection sees whose server has been demoted."""
         self._rows("SELECT set_config('default_transaction_read_only', 'on', false)")
 
     def write(self) -> None:
         self._rows("SELECT queue_forget_keys()")
+
+
+class Patient(Connection):
+    statement_seconds = 0
 
 
 @pytest.fixture
@@ -95,6 +107,34 @@ def test_a_transaction_is_undone_as_a_whole(connection: Connection) -> None:
     with connection.opened() as opened:
         row = opened.execute("SELECT to_regclass('half') AS table").fetchone()
     assert row == {"table": None}
+
+
+def test_silence_of_the_other_side_is_noticed(connection: Connection) -> None:
+    with connection.opened() as opened:
+        assert kept_alive(opened.fileno())
+
+
+def test_closing_cuts_off_what_is_under_way(database: TestDatabase) -> None:
+    """Who closes is going, and must not wait for a database that does not answer."""
+    connection = Patient(database.url(roles.WORKER))
+    errors: list[BaseException] = []
+
+    def hang() -> None:
+        try:
+            connection.sleep(60)
+        except psycopg.OperationalError as error:
+            errors.append(error)
+
+    connection.pid()
+    thread = threading.Thread(target=hang)
+    thread.start()
+    while not connection.busy():
+        time.sleep(0.01)
+    connection.close()
+    thread.join(30)
+    assert len(errors) == 1
+    assert connection.nothing() is None
+    connection.close()
 
 
 def test_threads_wait_for_each_others_transactions(connection: Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -169,6 +170,21 @@ async def test_a_claim_takes_its_ring_off_the_queue(on_sqs: Settings) -> None:
     again = SqsWorkerBell(on_sqs)
     assert [await asyncio.to_thread(again.wait, (TIER,), 1.0) for _ in range(2)] == [True, False]
     again.close()
+
+
+async def test_who_rings_many_times_waits_for_a_hung_sqs_once(on_sqs: Settings) -> None:
+    """A scheduler that hands back the jobs of fifty machines has other leases to look after."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and says nothing
+        there = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        urls = {tier: f"{there}/1/{tier}.fifo" for tier in on_sqs.sqs_queue_urls}
+        scheduler = SqsWorkerBell(
+            on_sqs.model_copy(update={"aws_endpoint_url": there, "sqs_queue_urls": urls})
+        )
+        began = time.monotonic()
+        for item in range(20):  # three seconds each, if each were waited for
+            await asyncio.to_thread(scheduler.ring, TIER, ring_again(uuid4(), item))
+        assert time.monotonic() - began < 30
+        scheduler.close()
 
 
 async def test_a_workers_role_sends_nothing(on_sqs: Settings) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from invokeai_saas.awssecrets import read_again
+from invokeai_saas.db.silence import notice_silence
 from invokeai_saas.errors import SetupError
 from invokeai_saas.settings import Settings
 
@@ -49,11 +50,17 @@ class Login:
         """A connection. Parameters: given: of asyncpg.connect, besides what the URL says."""
         tried = self._options.get("password")
         try:
-            return await asyncpg.connect(**self._options | given)
+            return await self._connect(given)
         except asyncpg.InvalidPasswordError:
             if not await self._renewed(tried):
                 raise
-        return await asyncpg.connect(**self._options | given)
+        return await self._connect(given)
+
+    async def _connect(self, given: Mapping[str, Any]) -> asyncpg.Connection:
+        connection = await asyncpg.connect(**self._options | given)
+        # The driver shows its socket to nobody, and has no settings for this.
+        notice_silence(connection._transport.get_extra_info("socket").fileno())
+        return connection
 
     async def _renewed(self, tried: str | None) -> bool:
         """Whether there is another password than the one that was refused."""

@@ -11,6 +11,8 @@ import psycopg
 from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import DictRow, dict_row
 
+from invokeai_saas.db.silence import LIBPQ
+
 
 class StandingConnection:
     """One connection, opened by the first call and again by the next one after it broke. Safe to use from any thread.
@@ -30,11 +32,13 @@ class StandingConnection:
         self._lock = threading.RLock()
 
     def close(self) -> None:
-        """Closes the connection; the next call opens another."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        """Closes the connection; the next call opens another.
+
+        A statement that is under way in another thread is not waited for: it ends with its connection's own error.
+        """
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     @contextmanager
     def opened(self) -> Iterator[psycopg.Connection[DictRow]]:
@@ -46,16 +50,18 @@ class StandingConnection:
         """
         with self._lock:
             try:
-                if self._connection is None or self._connection.closed:
-                    self._connection = psycopg.connect(
+                connection = self._connection
+                if connection is None or connection.closed:
+                    connection = self._connection = psycopg.connect(
                         self._url,
                         autocommit=True,
                         row_factory=dict_row,
                         connect_timeout=5,
                         application_name=self.application,
                         options=f"-c statement_timeout={self.statement_seconds}s",
+                        **LIBPQ,
                     )
-                yield self._connection
+                yield connection
             except psycopg.OperationalError:
                 self.close()
                 raise

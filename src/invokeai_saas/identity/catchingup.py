@@ -20,6 +20,7 @@ from invokeai_saas.settings import Settings
 _AT_ONCE = 4  # of a process: log-ins ask whoever keeps passwords, too
 _REST = 600.0  # seconds a person is left alone whose program goes on with a token that is to be renewed
 _REMEMBERED = 20_000  # people
+_CLOSING_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -67,8 +68,11 @@ class CatchingUp:
         self.soon(sub)
 
     async def close(self) -> None:
-        """Waits for those who are being asked about."""
-        await asyncio.gather(*self._tasks)
+        """Waits for those who are being asked about, within seconds."""
+        if tasks := set(self._tasks):
+            _, left = await asyncio.wait(tasks, timeout=_CLOSING_SECONDS)
+            for task in left:
+                task.cancel()
 
     async def _catch_up(self, sub: str) -> None:
         try:
@@ -86,6 +90,8 @@ class CatchingUp:
         except ServiceError as error:
             self._asked.pop(sub, None)
             log.info("address_not_looked_up", code=error.code)
+        except Exception:  # nobody else would hear of it
+            log.exception("address_not_looked_up")
 
     async def _bar(self, user_id: UUID) -> None:
         async with self._database.authenticate() as db:

@@ -21,6 +21,7 @@ from invokeai_saas.identity.catchingup import CatchingUp
 from invokeai_saas.identity.credentials import Address, Credentials, LocalCredentials, Proven
 from invokeai_saas.identity.following import follow
 from invokeai_saas.identity.hashes import KeyedHashes
+from invokeai_saas.identity.insisting import insisting
 from invokeai_saas.identity.keys.service import BEGINNING, ApiKeys
 from invokeai_saas.identity.schemas import LoginRequest, ProfileUpdate, SignUpRequest, Trial
 from invokeai_saas.identity.tables import User
@@ -204,6 +205,8 @@ class Identity:
             )
             if proven.verified:
                 await repository.mark_verified(db, user_id)
+                facts = await repository.trial_facts(db, user_id)
+                await mail.enqueue(db, "welcome", "once", facts, user_id=user_id)
         await self._database.wrote(user_id)
         log.info("first_log_in", tenant=str(user_id))
         return user_id
@@ -352,20 +355,24 @@ class Identity:
             InvalidInput: the current password is wrong or missing, or the new one is weak.
         """
         new_hash = None
-        ended: list[UUID] = []
         if change.new_password is not None:
             passwords.check_strength(change.new_password)
             user, current = await self.me(person), change.current_password or ""
             if not current or not await self._credentials.fits(user, current):
                 raise InvalidInput(("current_password",), "The current password is not right.")
             new_hash = await self._credentials.change(user, current, change.new_password)
-        async with self._database.authenticate() as db:
-            if change.display_name:
-                await repository.set_name(db, person.user_id, change.display_name)
-            if new_hash is not None:
-                await repository.set_password(db, person.user_id, new_hash)
-            if change.new_password is not None:
-                ended = await repository.revoke_other_sessions(db, person.user_id, person.session_id)
-                await notices.password_changed(db, person.user_id)
-        await self.ended(ended)
+
+        async def write() -> list[UUID]:
+            ended: list[UUID] = []
+            async with self._database.authenticate() as db:
+                if change.display_name:
+                    await repository.set_name(db, person.user_id, change.display_name)
+                if new_hash is not None:
+                    await repository.set_password(db, person.user_id, new_hash)
+                if change.new_password is not None:
+                    ended = await repository.revoke_other_sessions(db, person.user_id, person.session_id)
+                    await notices.password_changed(db, person.user_id)
+            return ended
+
+        await self.ended(await insisting(write))
         return await self.me(person)

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from itertools import islice
 from typing import Any
 from uuid import uuid4
@@ -30,8 +32,10 @@ _AT_ONCE = 10  # messages, the most that one call takes
 # Rings of one tier that wait to be sent. More jobs than this at once are found by workers as they go on claiming.
 _MOST_RINGS = 500
 _SECONDS = 3.0
-_LONGEST_POLL = 20  # seconds, the most that SQS waits
+_LONGEST_POLL = 3  # seconds: who waits looks at the database between two polls, also while SQS hangs
 _CLOSING_SECONDS = 2.0
+# Seconds without a try after one that failed: who hands back fifty jobs must not wait for each ring's time to be over.
+_REST = 10.0
 
 
 def _entries(rings: Sequence[Ring]) -> list[dict[str, str]]:
@@ -65,7 +69,6 @@ class SqsBell:
     def __init__(self, settings: Settings) -> None:
         self._urls = settings.sqs_queue_urls
         self._client = aws_client("sqs", settings, seconds=_SECONDS)
-        self._away = aws_errors()
         self._threads = ThreadPoolExecutor(len(self._urls), thread_name_prefix="sqs")
         self._due: dict[str, list[Ring]] = {tier: [] for tier in self._urls}
         self._sending: dict[str, asyncio.Task[None]] = {}
@@ -77,7 +80,9 @@ class SqsBell:
             return
         due.extend(islice(rings, max(0, _MOST_RINGS - len(due))))
         if due and tier not in self._sending:
-            self._sending[tier] = asyncio.create_task(self._send_all(tier))
+            # A context of its own: rings of many requests go together.
+            sending = asyncio.get_running_loop().create_task(self._send_all(tier), context=Context())
+            self._sending[tier] = sending
 
     async def _send_all(self, tier: str) -> None:
         due, loop = self._due[tier], asyncio.get_running_loop()
@@ -85,7 +90,7 @@ class SqsBell:
             while due:
                 rings, due[:] = due[:_AT_ONCE], due[_AT_ONCE:]
                 await loop.run_in_executor(self._threads, _send, self._client, self._urls[tier], rings)
-        except self._away as error:
+        except Exception as error:  # nobody waits for this task, so nobody else would say it
             log.warning("ring_lost", tier=tier, rings=len(rings) + len(due), error=repr(error))
             due.clear()
         finally:
@@ -117,6 +122,7 @@ class SqsWorkerBell:
         self._sender = aws_client("sqs", settings, seconds=_SECONDS, tries=1)
         self._away = aws_errors()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqs")
+        self._rest_until = float("-inf")  # nothing is sent before, by `time.monotonic`
         self._heard: str | None = None  # the tier of a ring that no claim has answered yet
         self._turn = 0
 
@@ -161,9 +167,13 @@ class SqsWorkerBell:
         """A ring that cannot be sent is lost, and the log says so: who rings has better things to do than wait."""
         if tier not in self._urls or not self._may_send:
             return
+        if time.monotonic() < self._rest_until:
+            log.warning("ring_lost", tier=tier, rings=1, error="SQS was away a moment ago")
+            return
         try:
             _send(self._sender, self._urls[tier], [ring])
         except self._away as error:
+            self._rest_until = time.monotonic() + _REST
             log.warning("ring_lost", tier=tier, rings=1, error=repr(error))
 
     def has_rung(self, tier: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from uuid import UUID
 
 import httpx
 import psycopg
@@ -158,7 +159,9 @@ async def test_who_was_locked_out_is_told_nothing_more(kept: Kept, database: Tes
 # Cognito alone
 
 
-async def test_who_signed_up_at_cognito_is_added_at_the_first_log_in(pool: Settings, aws: Aws) -> None:
+async def test_who_signed_up_at_cognito_is_added_at_the_first_log_in(
+    pool: Settings, aws: Aws, box: Mailbox
+) -> None:
     cognito, client = aws.client("cognito-idp"), pool.cognito_client_id
     cognito.sign_up(ClientId=client, Username=EMAIL, Password=PASSWORD)
     async with running_api(pool) as api:
@@ -166,10 +169,16 @@ async def test_who_signed_up_at_cognito_is_added_at_the_first_log_in(pool: Setti
         before = await api.nobody().post(f"{AUTH}/login", json=login)
         assert (before.status_code, before.json()["code"]) == (401, "email_unconfirmed")
         cognito.confirm_sign_up(ClientId=client, Username=EMAIL, ConfirmationCode="1")
+        cognito.admin_update_user_attributes(  # as a code that was mailed does
+            UserPoolId=pool.cognito_user_pool_id,
+            Username=EMAIL,
+            UserAttributes=[{"Name": "email_verified", "Value": "true"}],
+        )
         first = await api.nobody().post(f"{AUTH}/login", json=login)
         again = await api.nobody().post(f"{AUTH}/login", json=login)
     assert first.status_code == 200, first.text
     assert again.json()["user"]["user_id"] == first.json()["user"]["user_id"]
+    assert box.kinds(UUID(first.json()["user"]["user_id"])) == ["welcome"]
 
 
 async def test_somebody_elses_row_is_not_taken_over(pool: Settings, aws: Aws, database: TestDatabase) -> None:

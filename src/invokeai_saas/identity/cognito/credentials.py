@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from invokeai_saas.db.session import Database
-from invokeai_saas.errors import InvalidInput, Unauthenticated
+from invokeai_saas.errors import Forbidden, InvalidInput, Unauthenticated
 from invokeai_saas.identity import repository
-from invokeai_saas.identity.cognito.pool import Tokens, UserPool
+from invokeai_saas.identity.cognito.pool import MORE_IS_ASKED, Tokens, UserPool
 from invokeai_saas.identity.cognito.tokens import CognitoTokens
 from invokeai_saas.identity.credentials import Address, Proven, Registered
 from invokeai_saas.identity.tables import User
@@ -53,12 +53,26 @@ class CognitoCredentials:
         return await self._pool.address(sub)
 
     async def fits(self, user: User, password: str) -> bool:
-        tokens = await self._pool.log_in(user.email, password)
+        # By the name that never changes: their address in the pool may be another one by now.
+        try:
+            tokens = await self._pool.log_in(user.cognito_sub, password)
+        except Unauthenticated as refused:
+            if refused.code == MORE_IS_ASKED:
+                return True
+            raise _not_here(refused) from refused
         return tokens is not None and (await self._tokens.verify(tokens.access)).sub == user.cognito_sub
 
     async def change(self, user: User, old: str, new: str) -> str | None:
-        tokens = await self._pool.log_in(user.email, old)
+        try:
+            tokens = await self._pool.log_in(user.cognito_sub, old)
+        except Unauthenticated as refused:
+            raise _not_here(refused) from refused
         if tokens is None:  # changed elsewhere in this very moment
             raise InvalidInput(("current_password",), "The current password is not right.")
         await self._pool.change_password(tokens.access, old, new)
         return None
+
+
+def _not_here(refused: Unauthenticated) -> Forbidden:
+    """For somebody who is logged in: pages take a 401 for the end of that."""
+    return Forbidden(refused.message, code=refused.code)

@@ -28,6 +28,7 @@ from invokeai_saas.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+MORE_IS_ASKED = "challenge_not_served"  # code of a log-in whose password was right, and not enough
 _THREADS = 8
 _RETRY_SECONDS = 30  # Cognito does not say how long its limits last
 _WRONG = {"NotAuthorizedException", "UserNotFoundException", "PasswordResetRequiredException"}
@@ -37,6 +38,9 @@ _BAD_CODE = {
     "UserNotFoundException",
     "NotAuthorizedException",
 }
+# The first also says that the client may not do this at all, which is an operator's matter.
+_UNFIT = {"InvalidParameterException", "ParamValidationError"}
+_NO_BLANKS = "Choose another password: one without blanks."
 _BUSY = {"TooManyRequestsException", "LimitExceededException", "TooManyFailedAttemptsException"}
 
 
@@ -53,6 +57,11 @@ class Refused(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code, self.message = code, message
+
+    @property
+    def unfit(self) -> bool:
+        """Whether what was given has not the form that Cognito takes, by its own judgement or its library's."""
+        return self.code in _UNFIT and "validation" in self.message.lower()
 
 
 class UserPool:
@@ -108,6 +117,8 @@ class UserPool:
         except Refused as refused:
             if refused.code == "InvalidPasswordException":
                 raise InvalidInput(("new_password",), refused.message) from refused
+            if refused.unfit and "password" in refused.message.lower():
+                raise InvalidInput(("new_password",), _NO_BLANKS) from refused
             return _code_refused(refused)
         return True
 
@@ -124,7 +135,7 @@ class UserPool:
                 AuthParameters={"USERNAME": email, "PASSWORD": password},
             )
         except Refused as refused:
-            if refused.code in _WRONG:
+            if refused.code in _WRONG or refused.unfit:
                 return None
             if refused.code == "UserNotConfirmedException":
                 raise Unauthenticated(
@@ -134,7 +145,7 @@ class UserPool:
             raise _unforeseen(refused) from refused
         if "AuthenticationResult" not in answer:
             log.warning("challenge_not_served", challenge=answer.get("ChallengeName"))
-            raise Unauthenticated("This account asks for more than a password.", code="challenge_not_served")
+            raise Unauthenticated("This account asks for more than a password.", code=MORE_IS_ASKED)
         result = answer["AuthenticationResult"]
         return Tokens(str(result["AccessToken"]), str(result["IdToken"]))
 
@@ -151,6 +162,19 @@ class UserPool:
         known = {entry["Name"]: entry["Value"] for entry in answer["UserAttributes"]}
         email, verified = str(known.get("email", "")).lower(), known.get("email_verified") == "true"
         return Address(email, verified, barred=not answer["Enabled"])
+
+    async def sub(self, email: str) -> str | None:
+        """The name of who has this address in the pool; None where nobody has, or it cannot be asked."""
+        try:
+            answer = await self._ask(
+                self._client.admin_get_user, with_client=False, UserPoolId=self._pool_id, Username=email
+            )
+        except (Refused, ServiceError) as error:
+            log.warning("sub_not_found", error=type(error).__name__)
+            return None
+        return next(
+            (str(entry["Value"]) for entry in answer["UserAttributes"] if entry["Name"] == "sub"), None
+        )
 
     async def change_password(self, token: str, old: str, new: str) -> None:
         """Raises InvalidInput for a password that the pool does not take."""
@@ -191,6 +215,8 @@ class UserPool:
                 str(said.get("Code", "")),
                 response.get("ResponseMetadata", {}).get("HTTPStatusCode"),
             )
+            if type(error).__name__ in _UNFIT:
+                raise Refused(type(error).__name__, str(error)) from error
             if code in _BUSY:
                 raise RateLimited(_RETRY_SECONDS) from error
             if not code or status is None or status >= 500:
@@ -204,11 +230,15 @@ def _of_new_password(refused: Refused) -> ServiceError:
         return Conflict("There is an account with this address. Log in instead.", code="email_taken")
     if refused.code == "InvalidPasswordException":
         return InvalidInput(("password",), refused.message)
+    if refused.unfit and "password" in refused.message.lower():
+        return InvalidInput(("password",), _NO_BLANKS)
+    if refused.unfit:
+        return InvalidInput(("email",), "This address cannot be used. Choose another one.")
     return _unforeseen(refused)
 
 
 def _code_refused(refused: Refused) -> bool:
-    if refused.code in _BAD_CODE:
+    if refused.code in _BAD_CODE or refused.unfit:
         return False
     raise _unforeseen(refused) from refused
 

@@ -10,6 +10,7 @@ from invokeai_saas.errors import Conflict, InvalidInput
 from invokeai_saas.identity import notices, passwords
 from invokeai_saas.identity import repository as people
 from invokeai_saas.identity.cognito.pool import UserPool
+from invokeai_saas.identity.insisting import insisting
 from invokeai_saas.identity.recovery.service import Recovery
 from invokeai_saas.identity.service import Person
 from invokeai_saas.settings import Settings
@@ -40,22 +41,35 @@ class CognitoRecovery(Recovery):
     async def reset(self, token: str, new_password: str, email: str | None = None) -> None:
         address = _address(email)
         passwords.check_strength(new_password)
-        if not await self._pool.reset(address, token, new_password):
+        if not await self._pool.reset(address, token.strip(), new_password):
             raise _bad_code()
-        ended: list[UUID] = []
-        async with self._database.authenticate() as db:
-            found = await people.find_by_email(db, address)
-            if found is not None:
-                ended = await people.revoke_sessions(db, found.user.id)
-                await self._verified(db, found.user.id)
-                await notices.password_changed(db, found.user.id)
-        if found is not None:
-            await self._database.wrote(found.user.id)
+        sub = await self._pool.sub(address)
+        user_id, ended = await insisting(lambda: self._log_out(address, sub))
+        if user_id is not None:
+            await self._database.wrote(user_id)
             await self._ended(ended)
+
+    async def _log_out(self, address: str, sub: str | None) -> tuple[UUID | None, list[UUID]]:
+        """Whose password is another one now, and the sessions that ends.
+
+        Parameters:
+            sub: their name in the pool, which may know another address for them than we do; None where it did not say.
+        """
+        async with self._database.authenticate() as db:
+            user = await people.find_by_sub(db, sub) if sub else None
+            if user is None:
+                found = await people.find_by_email(db, address)
+                user = found.user if found else None
+            if user is None:
+                return None, []
+            ended = await people.revoke_sessions(db, user.id)
+            await self._verified(db, user.id)
+            await notices.password_changed(db, user.id)
+            return user.id, ended
 
     async def verify(self, token: str, email: str | None = None) -> None:
         address = _address(email)
-        if not await self._pool.confirm(address, token):
+        if not await self._pool.confirm(address, token.strip()):
             raise _bad_code()
         async with self._database.authenticate() as db:
             found = await people.find_by_email(db, address)

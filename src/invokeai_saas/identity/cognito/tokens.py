@@ -15,7 +15,7 @@ import httpx
 import jwt
 import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt.exceptions import InvalidTokenError, PyJWKError
+from jwt.exceptions import InvalidTokenError, PyJWTError
 
 from invokeai_saas.errors import Unauthenticated, Unavailable
 from invokeai_saas.identity.tokens import ALGORITHM, CLOCK_SKEW, Claims, TokenVerifier
@@ -110,7 +110,7 @@ class CognitoTokens:
             try:
                 answer = (await self._http.get(self._url)).raise_for_status().json()
                 keys = {key.key_id: key.key for key in jwt.PyJWKSet.from_dict(answer).keys}
-            except (httpx.HTTPError, ValueError, PyJWKError, AttributeError) as error:
+            except (httpx.HTTPError, ValueError, PyJWTError, AttributeError) as error:
                 log.warning("keys_not_fetched", url=self._url, error=repr(error))
                 if not self._keys:
                     self._tried = float("-inf")  # the next one tries again: nobody can log in until then
