@@ -51,6 +51,9 @@ async def test_a_picture_made_while_the_page_was_cut_off_is_there_when_it_is_bac
     polls = "**/ws/socket.io/**transport=polling**"
     await ada.move_in("Ada")
     token = await ada.page.evaluate("localStorage.getItem('auth_token')")
+    # Until its socket is there the page invokes nothing, and its first connection is no return.
+    invoke = ada.page.get_by_role("button", name="Invoke", exact=False).first
+    await expect(invoke).to_be_enabled(timeout=PATIENCE)
     await ada.page.route(polls, lambda route: route.abort() if wire.cut else route.continue_())
     before = wire.made
     await wire.pull()

@@ -167,8 +167,16 @@
   }
 
   // The rail's lower icons move when one more of them appears, or gets its size; this is told before that is painted.
-  const railWatch = new MutationObserver(() => placeCredits());
+  // The rail itself keeps its size meanwhile, so its parts are watched as well.
+  const railWatch = new MutationObserver(() => {
+    watchParts();
+    placeCredits();
+  });
   const railSize = new ResizeObserver(() => placeCredits());
+
+  function watchParts() {
+    for (const child of rail?.children ?? []) railSize.observe(child);
+  }
 
   function watch(element) {
     if (element === rail) return;
@@ -178,6 +186,7 @@
     if (!rail) return;
     railWatch.observe(rail, { childList: true, subtree: true });
     railSize.observe(rail);
+    watchParts();
   }
 
   function placeCredits() {
