@@ -244,10 +244,12 @@ class World:
     def do_and_die(self, act: Act) -> None:
         """In a transaction whose connection is killed before it commits: nothing of it may be left."""
         before, known = self._ledger(), (dict(self.granted), dict(self.charged), list(self.attempts))
-        with self._hand() as connection, suppress(psycopg.OperationalError), connection.transaction():
-            act(connection)
-            self._kill(connection)
-            connection.execute("SELECT 1")  # does not come back
+        with self._hand() as connection:
+            with suppress(psycopg.OperationalError), connection.transaction():
+                act(connection)
+                self._kill(connection)
+                connection.execute("SELECT 1")  # does not come back
+            connection.close()  # that it has been killed may not have come through yet
         self.granted, self.charged, self.attempts = known
         assert self._ledger() == before
 
