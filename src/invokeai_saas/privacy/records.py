@@ -100,7 +100,7 @@ class PrivacyRecords(StandingConnection):
     def erase(self, person: InHand, table: str, limit: int) -> int:
         """Deletes so many rows; answers how many there were. Raises Lost."""
         values = [person.user_id, person.claim, table, limit]
-        return int(self._held_number("SELECT privacy_erase(%s, %s, %s, %s)", values))
+        return int(self._held(self._value("SELECT privacy_erase(%s, %s, %s, %s)", values)))
 
     def erase_events(self, person: InHand) -> None:
         """Deletes what Stripe told of a person. Raises Lost."""
@@ -109,13 +109,7 @@ class PrivacyRecords(StandingConnection):
     def pseudonymise(self, person: InHand, limit: int) -> int:
         """Empties texts of what stays; answers of how many rows. Raises Lost."""
         values = [person.user_id, person.claim, limit]
-        return int(self._held_number("SELECT privacy_pseudonymise(%s, %s, %s)", values))
-
-    def _held_number(self, query: LiteralString, values: Sequence[object]) -> int:
-        answer = self._value(query, values)
-        if answer is None:
-            raise Lost
-        return int(answer)
+        return int(self._held(self._value("SELECT privacy_pseudonymise(%s, %s, %s)", values)))
 
     def tell(self, person: InHand, kept: Sequence[str]) -> str:
         """Writes the proof, and the mail with it, once; the mail's state. Raises Lost."""

@@ -152,9 +152,7 @@ class UserPool:
     async def address(self, sub: str) -> Address | None:
         """Somebody's address now; None where the pool has nobody of this name. The role of the process may ask."""
         try:
-            answer = await self._ask(
-                self._client.admin_get_user, with_client=False, UserPoolId=self._pool_id, Username=sub
-            )
+            answer = await self._person(sub)
         except Refused as refused:
             if refused.code == "UserNotFoundException":
                 return None
@@ -166,15 +164,18 @@ class UserPool:
     async def sub(self, email: str) -> str | None:
         """The name of who has this address in the pool; None where nobody has, or it cannot be asked."""
         try:
-            answer = await self._ask(
-                self._client.admin_get_user, with_client=False, UserPoolId=self._pool_id, Username=email
-            )
+            answer = await self._person(email)
         except (Refused, ServiceError) as error:
             log.warning("sub_not_found", error=type(error).__name__)
             return None
         return next(
             (str(entry["Value"]) for entry in answer["UserAttributes"] if entry["Name"] == "sub"), None
         )
+
+    async def _person(self, username: str) -> Mapping[str, Any]:
+        """What the pool knows of somebody, by their name there or their address. Raises as `_ask`."""
+        operation = self._client.admin_get_user
+        return await self._ask(operation, with_client=False, UserPoolId=self._pool_id, Username=username)
 
     async def change_password(self, token: str, old: str, new: str) -> None:
         """Raises InvalidInput for a password that the pool does not take."""
