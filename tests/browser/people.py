@@ -26,6 +26,7 @@ DESKTOP = (1280, 800)
 WIDE = (1600, 1000)  # every panel of the canvas and the workflow editor beside each other
 PHONE = (390, 844)
 PATIENCE = 60_000  # ms; the page takes seconds to start on a busy machine
+expect.set_options(timeout=PATIENCE)
 
 # What the page asks for although it is not this person's to have: InvokeAI's own server answers the same to everybody
 # who is no administrator. Anything else that is refused is a fault.
@@ -69,10 +70,22 @@ STARTER: dict[str, Any] = {
 }
 
 
+# What is to be seen only while a job runs is noted when it comes: whoever looks now and then may miss it.
+WATCH = """
+    const seen = (window.seen = {});
+    new MutationObserver(() => {
+        seen.progress ||= Boolean(document.querySelector("[data-testid=progress-image]"));
+        const bar = document.querySelector("invokeai-saas-bar");
+        seen.held ||= Number(bar?.dataset.reserved) > 0 && !bar.shadowRoot.querySelector(".held").hidden;
+    }).observe(document, { subtree: true, childList: true, attributeFilter: ["data-reserved", "data-testid"] });
+"""
+
+
 class Visitor:
     """Somebody with a browser of their own, and a note of every complaint of its console."""
 
     def __init__(self, context: BrowserContext, page: Page, url: str, shots: Path) -> None:
+        context.set_default_timeout(PATIENCE)
         self.context = context
         self.page = page
         self.complaints: list[str] = []
@@ -91,7 +104,7 @@ class Visitor:
     ) -> Visitor:
         """A visitor with a clean profile."""
         context = await browser.new_context(viewport={"width": size[0], "height": size[1]}, locale=locale)
-        context.set_default_timeout(PATIENCE)
+        await context.add_init_script(WATCH)
         return cls(context, await context.new_page(), url, shots)
 
     def _answered(self, response: Response) -> None:
@@ -158,8 +171,12 @@ class Visitor:
         if prompt is not None:
             await self.prompt.fill(prompt)
         button = self.page.get_by_role("button", name="Invoke", exact=False).first
-        await expect(button).to_be_enabled(timeout=PATIENCE)
+        await expect(button).to_be_enabled()
         await button.click()
+
+    async def saw(self, what: str) -> None:
+        """Waits until a job's "progress" has been seen, or credits "held" for it, since the page was opened."""
+        await self.page.wait_for_function("what => window.seen[what]", arg=what)
 
     async def go_to(self, tab: str) -> None:
         """One of the tabs in the page's rail."""

@@ -18,6 +18,7 @@ from invokeai_saas.settings import Settings
 from invokeai_saas.worker.events import EventStream
 from tests.apps import LiveApi, Subject, live_api
 from tests.billing.shop import WEBHOOK, selling
+from tests.browser.people import PATIENCE
 from tests.stripe_server import SECRET, LocalStripe, local_stripe
 
 
@@ -77,7 +78,9 @@ async def open_street(settings: Settings, folder: Path, chromium: Browser) -> As
         async with live_api(there) as api:
             with stripe.account.store.transaction():
                 keep_endpoint(stripe.account, api.url + WEBHOOK, SECRET)
-            yield Street(api, stripe, await api.person("ada@example.com"), await chromium.new_page())
+            page = await chromium.new_page()
+            page.set_default_timeout(PATIENCE)
+            yield Street(api, stripe, await api.person("ada@example.com"), page)
             looking.cancel()
             await asyncio.to_thread(inbox.close)
             events.close()

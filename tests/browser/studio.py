@@ -39,17 +39,17 @@ class Canvas:
 
     async def expect_box(self, edge: int) -> None:
         """What stands over the canvas of its box, which is drawn at its own size."""
-        await expect(self._page.get_by_text(f"{edge}×{edge} px")).to_be_visible(timeout=PATIENCE)
+        await expect(self._page.get_by_text(f"{edge}×{edge} px")).to_be_visible()
         await expect(self._page.get_by_text("Scaled Bbox")).to_have_count(0)
 
     async def expect_layers(self, count: int) -> None:
         """What the layers' panel says."""
-        await expect(self._page.get_by_text(f"Raster Layers ({count})")).to_be_visible(timeout=PATIENCE)
+        await expect(self._page.get_by_text(f"Raster Layers ({count})")).to_be_visible()
 
     async def accept(self) -> None:
         """Takes what is staged as a layer."""
         await self._page.get_by_role("button", name="Accept (Enter)").click()
-        await expect(self._page.get_by_role("button", name="Accept (Enter)")).to_be_hidden(timeout=PATIENCE)
+        await expect(self._page.get_by_role("button", name="Accept (Enter)")).to_be_hidden()
 
     async def _strokes(self, width: int, offsets: tuple[int, ...]) -> None:
         box = await self._page.get_by_test_id("control-layers-canvas").bounding_box()
@@ -60,6 +60,14 @@ class Canvas:
             await self._page.mouse.down()
             await self._page.mouse.move(x + width / 2, y + offset, steps=8)
             await self._page.mouse.up()
+
+
+AT_REST = """() => {
+    const places = [...document.querySelectorAll(".react-flow__viewport, .react-flow__node")];
+    const [before, now] = [window.places, places.map((one) => one.style.transform).join()];
+    window.places = now;
+    return now === before;
+}"""
 
 
 class Workflows:
@@ -95,6 +103,7 @@ class Workflows:
         await self._page.get_by_role("button", name="Apply", exact=True).click()
         await self._page.keyboard.press("Escape")
         await self._page.get_by_role("button", name="Fit View").click()
+        await self._page.wait_for_function(AT_REST, polling=400)  # edges are drawn from where nodes stand
 
     async def connect(self, source: Locator, output: str, target: Locator, field: str | None = None) -> None:
         """An edge, drawn from an output to an input: of the same name, unless another is given."""
@@ -163,7 +172,7 @@ class Gallery:
         question = self._page.get_by_role("alertdialog").filter(visible=True)
         await question.get_by_role("button", name=how, exact=True).click()
         await question.wait_for(state="hidden")
-        await expect(self._page.get_by_text(name, exact=True)).to_have_count(0, timeout=PATIENCE)
+        await expect(self._page.get_by_text(name, exact=True)).to_have_count(0)
 
     async def upload(self, file: Path) -> None:
         async with self._page.expect_file_chooser() as choosing:

@@ -64,7 +64,7 @@ async def test_it_speaks_the_language_of_our_other_pages(
     ada = await Visitor.arrive(chromium, deployment.url, screenshots, locale="ko-KR")
     await ada.open("/login")
     join = ada.page.locator("invokeai-saas-bar .join")
-    await expect(join).to_be_visible(timeout=PATIENCE)
+    await expect(join).to_be_visible()
     await expect(join).to_contain_text("처음이신가요?")
     await ada.page.wait_for_timeout(2000)  # for the eyes only: the page's emblem goes
     await ada.look("09-bar-join-korean")
@@ -78,7 +78,7 @@ async def test_it_speaks_the_language_of_our_other_pages(
     await expect(ada.bar).to_have_attribute(
         "aria-label", "사용 가능 500 크레딧, Trial 요금제. 계정", timeout=PATIENCE
     )
-    await expect(ada.bar).to_be_visible(timeout=PATIENCE)
+    await expect(ada.bar).to_be_visible()
     await ada.bar.focus()
     card = ada.page.locator("invokeai-saas-bar .card")
     await expect(card).to_be_visible()
@@ -97,7 +97,7 @@ async def test_the_page_works_where_our_endpoints_fail(
     await ada.page.route("**/api/v1/account/**", fail)
     await ada.move_in("Ada")
     await ada.invoke("a blue circle")
-    await expect(ada.pictures).to_have_count(1, timeout=PATIENCE)
+    await expect(ada.pictures).to_have_count(1)
     await expect(ada.bar).to_be_hidden()
     assert not [text for text in ada.complaints if text.startswith("uncaught")]
 
@@ -130,7 +130,7 @@ async def test_a_refused_job_says_why(deployment: Deployment, chromium: Browser,
         )
     await ada.invoke("a red heart")
     toast = ada.page.get_by_text("credits and 0 are available")
-    await expect(toast.first).to_be_visible(timeout=PATIENCE)
+    await expect(toast.first).to_be_visible()
     await ada.page.wait_for_timeout(400)  # for the eyes only: toasts fade in
     await ada.look("10-refused")
     await expect(ada.page.get_by_text("Unknown Error")).to_have_count(0)

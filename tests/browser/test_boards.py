@@ -8,7 +8,7 @@ from zipfile import ZipFile
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.people import PATIENCE, Visitor
+from tests.browser.people import Visitor
 from tests.browser.studio import Gallery
 from tests.browser.test_tabs import at_once, both
 from tests.gallery.files import encoded, picture
@@ -32,7 +32,7 @@ async def _fill(person: Visitor, board: str, files: list[Path]) -> set[str]:
     await person.page.get_by_test_id("assets-tab").click()
     for count, file in enumerate(files, start=1):
         await gallery.upload(file)
-        await expect(person.pictures).to_have_count(count, timeout=PATIENCE)
+        await expect(person.pictures).to_have_count(count)
     return {str(await tile.get_attribute("data-item-id")) for tile in await person.pictures.all()}
 
 
@@ -55,10 +55,10 @@ async def test_a_board_is_downloaded(ada: Visitor, bob: Visitor, files: list[Pat
 async def _expect_asset_on_no_board(person: Visitor, name: str) -> None:
     """Counted in the list of boards, and shown once asked for: after deleting a board the page shows pictures."""
     gallery = Gallery(person)
-    await expect(gallery.count("Uncategorized")).to_have_text("0 | 1", timeout=PATIENCE)
+    await expect(gallery.count("Uncategorized")).to_have_text("0 | 1")
     await gallery.board("Uncategorized").click()
     await person.page.get_by_test_id("assets-tab").click()
-    await expect(person.pictures).to_have_count(1, timeout=PATIENCE)
+    await expect(person.pictures).to_have_count(1)
     assert await person.pictures.get_attribute("data-item-id") == name
 
 

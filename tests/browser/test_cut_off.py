@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ class Wire:
     def __init__(self) -> None:
         self.cut = False
         self.made = 0
+        self.upgraded = asyncio.Event()
         self._open: list[WebSocketRoute] = []
 
     async def connect(self, route: WebSocketRoute) -> None:
@@ -28,7 +30,14 @@ class Wire:
         if self.cut:
             await route.close(code=1001)
             return
-        route.connect_to_server()
+        server = route.connect_to_server()
+
+        def pass_on(message: str | bytes) -> None:
+            server.send(message)
+            if message == "5":  # engine.io's: from now on this connection, and no longer polling
+                self.upgraded.set()
+
+        route.on_message(pass_on)
         self._open.append(route)
 
     async def pull(self) -> None:
@@ -53,7 +62,8 @@ async def test_a_picture_made_while_the_page_was_cut_off_is_there_when_it_is_bac
     token = await ada.page.evaluate("localStorage.getItem('auth_token')")
     # Until its socket is there the page invokes nothing, and its first connection is no return.
     invoke = ada.page.get_by_role("button", name="Invoke", exact=False).first
-    await expect(invoke).to_be_enabled(timeout=PATIENCE)
+    await expect(invoke).to_be_enabled()
+    await asyncio.wait_for(wire.upgraded.wait(), PATIENCE / 1000)
     await ada.page.route(polls, lambda route: route.abort() if wire.cut else route.continue_())
     before = wire.made
     await wire.pull()
@@ -63,7 +73,7 @@ async def test_a_picture_made_while_the_page_was_cut_off_is_there_when_it_is_bac
     await expect(ada.pictures).to_have_count(0)
     await ada.look("cut-off")
     wire.plug()
-    await expect(ada.pictures).to_have_count(1, timeout=PATIENCE)
+    await expect(ada.pictures).to_have_count(1)
     assert await ada.shown(ada.pictures.locator("img").first)
     assert wire.made > before
     await ada.look("back")

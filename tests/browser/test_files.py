@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import Deployment
-from tests.browser.people import PATIENCE, Visitor
+from tests.browser.people import Visitor
 from tests.gallery.files import encoded, phone_photo, picture
 
 pytestmark = pytest.mark.timeout(300)
@@ -30,7 +30,7 @@ async def test_uploaded_and_downloaded(
     )
     files = [tmp_path / "photo.jpg", tmp_path / "drawing.png"]
     await ada.page.locator("input[type=file][multiple]").first.set_input_files(files)
-    await expect(ada.pictures).to_have_count(2, timeout=PATIENCE)
+    await expect(ada.pictures).to_have_count(2)
     assert await ada.shown(ada.pictures.locator("img").first)
     await ada.look("20-uploaded")
 

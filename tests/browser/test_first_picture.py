@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import Deployment
-from tests.browser.people import PATIENCE, Visitor
+from tests.browser.people import Visitor
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -30,10 +30,10 @@ async def test_from_a_prompt_to_a_picture(
     await ada.look("02-studio")
 
     await ada.invoke("a red heart")
-    await expect(ada.page.get_by_test_id("progress-image").first).to_be_visible(timeout=PATIENCE)
-    await expect(ada.held).to_be_visible()
+    await ada.saw("held")
+    await ada.saw("progress")
     await ada.look("03-progress")
-    await expect(ada.pictures).to_have_count(1, timeout=PATIENCE)
+    await expect(ada.pictures).to_have_count(1)
     assert await ada.shown(ada.pictures.locator("img").first)
     await _pay(ada)
     await ada.page.wait_for_timeout(500)  # for the eyes only: the viewer fades the picture in
@@ -43,7 +43,7 @@ async def test_from_a_prompt_to_a_picture(
     name = await ada.pictures.first.get_attribute("data-item-id")
     await ada.page.reload()
     await ada.prompt.wait_for()
-    await expect(ada.pictures).to_have_count(1, timeout=PATIENCE)
+    await expect(ada.pictures).to_have_count(1)
     assert await ada.pictures.first.get_attribute("data-item-id") == name
     assert await ada.shown(ada.pictures.locator("img").first)
     assert await ada.credits() == left
@@ -55,7 +55,7 @@ async def test_from_a_prompt_to_a_picture(
 
 async def _pay(person: Visitor) -> None:
     """Waits until the bar, unasked, shows a settled charge."""
-    await expect(person.held).to_be_hidden(timeout=PATIENCE)
+    await expect(person.held).to_be_hidden()
     await expect(person.page.locator("invokeai-saas-bar .amount")).not_to_have_text("500")
 
 
@@ -77,8 +77,8 @@ async def test_a_second_person_sees_nothing_of_the_first(
     await bob.move_in("Bob")
 
     await ada.invoke("a green apple")
-    await expect(ada.held).to_be_visible(timeout=PATIENCE)
-    await expect(ada.pictures).to_have_count(1, timeout=PATIENCE)
+    await ada.saw("held")
+    await expect(ada.pictures).to_have_count(1)
     await _pay(ada)
     name = str(await ada.pictures.first.get_attribute("data-item-id"))
 
@@ -87,6 +87,6 @@ async def test_a_second_person_sees_nothing_of_the_first(
     assert not any(name in url for url in bob.asked)
     await bob.page.reload()
     await bob.prompt.wait_for()
-    await expect(bob.page.get_by_text("No images/videos found")).to_be_visible(timeout=PATIENCE)
+    await expect(bob.page.get_by_text("No images/videos found")).to_be_visible()
     assert await bob.credits() == 500
     await bob.look("07-second-person")

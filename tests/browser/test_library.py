@@ -41,7 +41,7 @@ async def test_a_copy_of_a_shipped_workflow_is_kept_and_is_nobody_elses(
     await bob.move_in("Bob")
     await bob.page.get_by_test_id("Workflows").click()
     await _open_own_workflows(bob)
-    await expect(bob.page.get_by_role("dialog").get_by_text("No workflows")).to_be_visible(timeout=PATIENCE)
+    await expect(bob.page.get_by_role("dialog").get_by_text("No workflows")).to_be_visible()
     assert await bob.page.get_by_text("Mine from here on").count() == 0
 
 
@@ -63,7 +63,7 @@ async def test_shipped_style_presets_show_their_pictures(
     await ada.move_in("Ada")
     await ada.page.get_by_text("Choose Prompt Template").click()
     pictures = ada.page.locator("img[src*='/images/system/style_presets/']")
-    await expect(pictures).to_have_count(len(shipped.presets), timeout=PATIENCE)
+    await expect(pictures).to_have_count(len(shipped.presets))
     assert await ada.shown(pictures.first)
     await ada.look("16-style-presets")
     assert ada.complaints == []

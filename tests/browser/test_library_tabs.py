@@ -12,7 +12,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 from invokeai_saas.storage.objects import open_object_store
 from invokeai_saas.studio.shipped import Shipped, publish_pictures
 from tests.browser.conftest import Deployment
-from tests.browser.people import PATIENCE, Visitor
+from tests.browser.people import Visitor
 from tests.browser.studio import Workflows
 from tests.browser.test_tabs import both
 
@@ -34,7 +34,7 @@ async def _choose_model(page: Page, name: str) -> None:
         with suppress(PlaywrightTimeout):
             await option.click(timeout=5_000)
             break
-    await expect(page.get_by_text("Select a Model")).to_have_count(0, timeout=PATIENCE)
+    await expect(page.get_by_text("Select a Model")).to_have_count(0)
 
 
 async def test_a_workflow_of_invokeais_run_and_kept(ada: Visitor, bob: Visitor) -> None:
@@ -43,10 +43,9 @@ async def test_a_workflow_of_invokeais_run_and_kept(ada: Visitor, bob: Visitor) 
         library = await workflows.open_library("Browse Workflows")
         await library.get_by_text("Text to Image - SD1.5", exact=True).click()
         await page.get_by_role("button", name="Load", exact=True).click()
-        await expect(page.get_by_text("Workflow Loaded")).to_be_visible(timeout=PATIENCE)
         await _choose_model(page, "Starter")
         await person.invoke()
-        await expect(person.pictures).to_have_count(1, timeout=PATIENCE)
+        await expect(person.pictures).to_have_count(1)
         await workflows.save_as(f"{name}'s workflow")
         await person.look(f"40-default-workflow-{name}")
 
@@ -56,7 +55,7 @@ async def test_a_workflow_of_invokeais_run_and_kept(ada: Visitor, bob: Visitor) 
         await person.page.get_by_test_id("Workflows").wait_for()
         await person.page.get_by_text("Launchpad", exact=True).click()
         library = await Workflows(person).open_library("Your Workflows")
-        await expect(library.get_by_text(f"{own}'s workflow")).to_be_visible(timeout=PATIENCE)
+        await expect(library.get_by_text(f"{own}'s workflow")).to_be_visible()
         await expect(library.get_by_text(f"{other}'s workflow")).to_have_count(0)
         await person.look(f"41-library-{own}")
         person.assert_content()
@@ -66,7 +65,7 @@ async def test_prompt_templates(ada: Visitor, bob: Visitor) -> None:
     async def work(person: Visitor, name: str) -> None:
         page = person.page
         await page.get_by_text("Choose Prompt Template").click()
-        await expect(page.get_by_text("Concept Art (Fantasy)", exact=True)).to_be_visible(timeout=PATIENCE)
+        await expect(page.get_by_text("Concept Art (Fantasy)", exact=True)).to_be_visible()
         await page.get_by_role("button", name="Create Prompt Template").click()
         dialog = page.get_by_role("dialog").filter(has_text="Create Prompt Template")
         await dialog.locator("input[name=name]").fill(f"{name}'s template")
@@ -76,7 +75,7 @@ async def test_prompt_templates(ada: Visitor, bob: Visitor) -> None:
         await page.get_by_text(f"{name}'s template", exact=True).click()
         await person.look(f"42-template-{name}")
         await person.invoke("a red heart")
-        await expect(person.pictures).to_have_count(1, timeout=PATIENCE)
+        await expect(person.pictures).to_have_count(1)
 
     await both(ada, bob, work)
     for person, other in ((ada, "Bob"), (bob, "Ada")):

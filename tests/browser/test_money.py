@@ -18,7 +18,7 @@ from playwright.async_api import Browser, Page, expect
 
 from invokeai_saas.identity.staff import operating
 from invokeai_saas.settings import Settings
-from tests.browser.people import PATIENCE, STARTER, Visitor
+from tests.browser.people import STARTER, Visitor
 from tests.browser.street import Street, open_street
 from tests.graphs import add_model
 from tests.processes import saas
@@ -76,7 +76,7 @@ async def _draw(person: Visitor, count: int) -> None:
     await person.open("/app")
     await person.prompt.wait_for()
     await person.invoke("a red heart")
-    await expect(person.pictures).to_have_count(count, timeout=PATIENCE)
+    await expect(person.pictures).to_have_count(count)
 
 
 async def test_from_a_trial_to_the_end_of_a_plan(
@@ -90,11 +90,11 @@ async def test_from_a_trial_to_the_end_of_a_plan(
     email = await ada.sign_up("Ada")
     await ada.settle_in()
     await ada.invoke("a red heart")
-    await expect(ada.pictures).to_have_count(1, timeout=PATIENCE)
+    await expect(ada.pictures).to_have_count(1)
 
     _use_up(database, email)
     await ada.invoke("a blue circle")
-    await expect(page.get_by_text("credits and 0 are available").first).to_be_visible(timeout=PATIENCE)
+    await expect(page.get_by_text("credits and 0 are available").first).to_be_visible()
     await expect(page.get_by_text("add credits").first).to_be_visible()
     await ada.look("70-trial-used-up")
     await _to_account(ada)
@@ -107,7 +107,7 @@ async def test_from_a_trial_to_the_end_of_a_plan(
     await ada.look("71-card-declined")
     await _pay(page, GOOD, "Subscribe")
     await page.wait_for_url("**/account**")
-    await expect(page.get_by_text("Thank you. Your plan is Pro now.")).to_be_visible(timeout=PATIENCE)
+    await expect(page.get_by_text("Thank you. Your plan is Pro now.")).to_be_visible()
     await expect(page.locator("#available")).to_have_text("15,000")
     await ada.look("72-pro")
     await _draw(ada, 2)
@@ -119,8 +119,8 @@ async def test_from_a_trial_to_the_end_of_a_plan(
     await expect(question).to_contain_text("begins at once")
     await ada.look("73-upgrade")
     await question.get_by_role("button", name="and change").click()
-    await expect(page.locator("#plan-name")).to_have_text("Studio", timeout=PATIENCE)
-    await expect(page.locator("#invoice-rows tr")).to_have_count(2, timeout=PATIENCE)
+    await expect(page.locator("#plan-name")).to_have_text("Studio")
+    await expect(page.locator("#invoice-rows tr")).to_have_count(2)
     await _draw(ada, 3)
 
     await _to_account(ada)
@@ -128,17 +128,17 @@ async def test_from_a_trial_to_the_end_of_a_plan(
     await page.get_by_role("button", name="Choose Starter").click()
     await expect(question).to_contain_text("Nothing is charged today")
     await question.get_by_role("button", name="Change on").click()
-    await expect(page.locator("#plan-terms")).to_contain_text("Starter", timeout=PATIENCE)
+    await expect(page.locator("#plan-terms")).to_contain_text("Starter")
     await ada.look("74-downgrade")
     await page.get_by_role("button", name="Keep Studio").click()
-    await expect(page.get_by_role("button", name="Keep Studio")).to_be_hidden(timeout=PATIENCE)
+    await expect(page.get_by_role("button", name="Keep Studio")).to_be_hidden()
 
     await page.get_by_role("button", name="Cancel plan").click()
     await question.get_by_role("button", name="Cancel plan").click()
-    await expect(page.locator("#plan-terms")).to_contain_text("Ends", timeout=PATIENCE)
+    await expect(page.locator("#plan-terms")).to_contain_text("Ends")
     await ada.look("75-cancelled")
     await page.get_by_role("button", name="Keep Studio").click()
-    await expect(page.locator("#plan-terms")).to_contain_text("Renews", timeout=PATIENCE)
+    await expect(page.locator("#plan-terms")).to_contain_text("Renews")
 
     await page.get_by_role("button", name="Payment method").click()
     await _pay(page, FAILS_LATER, "Use this card")
@@ -208,9 +208,9 @@ async def test_staff_make_a_tester_and_end_it(
     await expect(desk.get_by_text("tries FLUX for us")).to_be_visible()
     await staff.look("81-audit-log")
     await bob.open("/account")
-    await expect(page.locator("#notices .bad")).to_be_visible(timeout=PATIENCE)
+    await expect(page.locator("#notices .bad")).to_be_visible()
     await bob.look("82-revoked")
     await bob.open("/app")
     await bob.prompt.wait_for()
     await bob.invoke("a red heart")
-    await expect(page.get_by_text("You have no plan right now").first).to_be_visible(timeout=PATIENCE)
+    await expect(page.get_by_text("You have no plan right now").first).to_be_visible()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def _end_of_the_job(ada: Visitor) -> asyncio.Event:
 
 
 async def _assert_nothing_runs(ada: Visitor) -> None:
-    await expect(ada.page.get_by_role("button", name="Cancel", exact=True)).to_be_disabled(timeout=PATIENCE)
+    await expect(ada.page.get_by_role("button", name="Cancel", exact=True)).to_be_disabled()
     await ada.page.get_by_test_id("Queue").click()  # by the time that it is drawn, late answers have arrived
     await expect(ada.page.get_by_text("In Progress", exact=True)).to_be_visible()
     await ada.page.get_by_test_id("Generate").click()
@@ -63,8 +64,14 @@ async def test_a_job_that_ends_while_the_page_asks_about_it_is_not_shown_as_runn
 
     await ada.page.route("**/api/v1/queue/default/current", answer_when_it_is_over)
     await ada.move_in("Ada")
-    await ada.invoke("a red heart")
-    await asyncio.wait_for(told.wait(), PATIENCE / 1000)
+    for _ in range(5):  # a slow page may ask too late: then nothing was held back, and nothing was tried
+        over.clear()
+        await ada.invoke("a red heart")
+        await asyncio.wait_for(over.wait(), PATIENCE / 1000)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(told.wait(), 2)
+            break
+    assert told.is_set()
     await _assert_nothing_runs(ada)
 
 

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, expect
 from invokeai_saas.mail.sending import Mailer
 from tests.apps import PASSWORD
 from tests.browser.conftest import Deployment
-from tests.browser.people import PHONE, Visitor
+from tests.browser.people import PATIENCE, PHONE, Visitor
 from tests.mail.box import Mailbox
 
 pytestmark = pytest.mark.timeout(300)
@@ -129,6 +129,7 @@ async def test_the_pages_fit_a_phone_in_korean(
     context = await chromium.new_context(
         viewport={"width": PHONE[0], "height": PHONE[1]}, locale="ko-KR", has_touch=True
     )
+    context.set_default_timeout(PATIENCE)
     page = await context.new_page()
     ada = Visitor(context, page, deployment.url, screenshots)
     await ada.open("/forgot-password")

@@ -53,27 +53,27 @@ async def test_generating_and_the_queue(ada: Visitor, bob: Visitor) -> None:
 
     async def work(person: Visitor, name: str) -> None:
         await person.invoke(PROMPTS[name])
-        await expect(person.pictures).to_have_count(1, timeout=PATIENCE)
+        await expect(person.pictures).to_have_count(1)
         seen[name] = await _names(person)
         await expect(person.page.get_by_role("button", name="Cancel", exact=True)).to_be_disabled(
             timeout=PATIENCE
         )
-        await person.page.get_by_role("button", name="Invoke").first.click(click_count=4)
+        await person.page.get_by_role("button", name="Invoke").first.click(click_count=8)
         await person.go_to("Queue")
         queue = Queue(person)
-        await expect(queue.items).to_have_count(5, timeout=PATIENCE)
-        await expect(queue.items.filter(has_text=PROMPTS[name])).to_have_count(5)
+        await expect(queue.items).to_have_count(9)
+        await expect(queue.items.filter(has_text=PROMPTS[name])).to_have_count(9)
         waiting = queue.items.filter(has_text="pending").first
         await waiting.get_by_role("button", name="Cancel Item").click()
         canceled = queue.items.filter(has_text="canceled")
-        await expect(canceled).to_have_count(1, timeout=PATIENCE)
+        await expect(canceled).to_have_count(1)
         await canceled.get_by_role("button", name="Retry Item").click()
-        await expect(queue.items).to_have_count(6, timeout=PATIENCE)
+        await expect(queue.items).to_have_count(10)
         await person.look(f"30-queue-{name}")
         await queue.confirm("Clear")
         # What was running is stopped and may stay in the list as canceled; the others are gone.
-        await expect(queue.items.filter(has_text="progress")).to_have_count(0, timeout=PATIENCE)
-        await expect(queue.items.filter(has_text="pending")).to_have_count(0, timeout=PATIENCE)
+        await expect(queue.items.filter(has_text="progress")).to_have_count(0)
+        await expect(queue.items.filter(has_text="pending")).to_have_count(0)
 
     await both(ada, bob, work)
     _assert_unseen(seen["Ada"], by=bob)
@@ -103,10 +103,10 @@ async def test_the_canvas(ada: Visitor, bob: Visitor) -> None:
 async def test_upscaling_says_which_models_it_misses(ada: Visitor, bob: Visitor) -> None:
     async def work(person: Visitor, name: str) -> None:
         await person.invoke(PROMPTS[name])
-        await expect(person.pictures).to_have_count(1, timeout=PATIENCE)
+        await expect(person.pictures).to_have_count(1)
         await Gallery(person).menu(person.pictures.first, "Send To Upscale")
         missing = person.page.get_by_text("install the required models")
-        await expect(missing).to_be_visible(timeout=PATIENCE)
+        await expect(missing).to_be_visible()
         await expect(person.page.get_by_text("Upscale (image to image) model")).to_be_visible()
         await expect(person.page.get_by_role("button", name="Invoke").first).to_be_disabled()
         await person.look(f"32-upscaling-{name}")
@@ -127,7 +127,7 @@ async def test_a_workflow_of_ones_own(ada: Visitor, bob: Visitor) -> None:
         await person.invoke()
         await person.page.get_by_role("tab", name="Outputs").click()
         outputs = person.page.get_by_role("tabpanel").filter(visible=True).filter(has_text="integer_output")
-        await expect(outputs).to_contain_text("42", timeout=PATIENCE)
+        await expect(outputs).to_contain_text("42")
         await person.look(f"33-workflow-{name}")
 
     await both(ada, bob, work)
@@ -180,17 +180,17 @@ async def test_the_gallery(ada: Visitor, bob: Visitor, tmp_path: Path) -> None:
         await gallery.add_board(f"{name}'s board")
         await page.get_by_test_id("assets-tab").click()
         await gallery.upload(files[name])
-        await expect(person.pictures).to_have_count(1, timeout=PATIENCE)
+        await expect(person.pictures).to_have_count(1)
         await gallery.menu(person.pictures.first, "Star")
         await gallery.board("Uncategorized").click()
         await expect(person.pictures).to_have_count(0)
         await gallery.upload(files[name])
         await gallery.upload(files[name])
-        await expect(person.pictures).to_have_count(2, timeout=PATIENCE)
+        await expect(person.pictures).to_have_count(2)
         await gallery.move(person.pictures.first, f"{name}'s board")
-        await expect(person.pictures).to_have_count(1, timeout=PATIENCE)
+        await expect(person.pictures).to_have_count(1)
         await gallery.board(f"{name}'s board").click()
-        await expect(person.pictures).to_have_count(2, timeout=PATIENCE)
+        await expect(person.pictures).to_have_count(2)
         await person.look(f"37-gallery-{name}")
         seen[name] = await _names(person)
         await _find_in_gallery(person)
@@ -206,9 +206,9 @@ async def _find_in_gallery(person: Visitor) -> None:
     await person.page.get_by_role("button", name="Gallery Search").click()
     search = person.page.get_by_placeholder("Search", exact=False).filter(visible=True).first
     await search.fill("no such words")
-    await expect(person.pictures).to_have_count(0, timeout=PATIENCE)
+    await expect(person.pictures).to_have_count(0)
     await search.fill("")
-    await expect(person.pictures).to_have_count(2, timeout=PATIENCE)
+    await expect(person.pictures).to_have_count(2)
 
 
 async def _throw_away(person: Visitor, board: str) -> None:
@@ -218,6 +218,6 @@ async def _throw_away(person: Visitor, board: str) -> None:
     await page.keyboard.press("Delete")
     question = page.get_by_role("alertdialog").filter(visible=True)
     await question.get_by_role("button", name="Delete").click()
-    await expect(person.pictures).to_have_count(0, timeout=PATIENCE)
+    await expect(person.pictures).to_have_count(0)
     await gallery.board_menu(board, "Archive Board")
-    await expect(gallery.board(board)).to_be_hidden(timeout=PATIENCE)
+    await expect(gallery.board(board)).to_be_hidden()

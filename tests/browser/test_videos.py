@@ -29,7 +29,7 @@ async def test_uploaded_and_played(
         .or_(ada.page.get_by_text("Assets", exact=True))
         .first.click()
     )
-    await expect(ada.pictures).to_have_count(2, timeout=PATIENCE)
+    await expect(ada.pictures).to_have_count(2)
     assert await ada.shown(ada.pictures.locator("img").first)
     await ada.look("22-videos-uploaded")
 

@@ -86,6 +86,8 @@
   let stop = null; // ends the socket of the one who is logged in
   let connected = false;
   let looked = 0; // when we last asked
+  let told = 0; // how often we were told of credits
+  let looks = 0; // how often: an answer that was overtaken is out of date
   let pending = 0; // timer of a look that is due
   let rail = null; // the page's element that we stand in
   let problem = new URLSearchParams(location.search).get("problem"); // of a log-in elsewhere; our server has the words
@@ -114,13 +116,16 @@
     clearTimeout(pending);
     pending = 0;
     looked = Date.now();
+    const asked = (looks += 1);
+    const heard = told;
     const whose = known;
     try {
       const answer = await saas.api("/api/v1/account/summary");
-      if (whose === known) {
+      if (whose === known && asked === looks) {
         summary = answer;
         say();
         place();
+        if (heard !== told) lookSoon(); // the answer may be older than what was told meanwhile
       }
     } catch {
       // What we showed stays; the next event or look tries again.
@@ -133,6 +138,7 @@
   }
 
   function onEvent(name, payload) {
+    if (name === "credits_changed") told += 1;
     if (name === "credits_changed" && summary && typeof payload?.available === "number") {
       const { available, reserved, balance } = payload;
       Object.assign(summary, { available, reserved, balance });

@@ -57,6 +57,7 @@
       await action();
       button.disabled = false;
     });
+    button.disabled = false; // before, the browser would have sent the form itself
   }
 
   // What proves that a mail was read; null when a field is empty, which is said.

@@ -20,6 +20,7 @@
   let skew = 0; // ms that the server's clock is ahead of ours
   let renewing = null; // the renewal under way, if any
   let refused = { token: null, until: 0 };
+  let newest = null; // the token that we stored last
 
   const token = () => localStorage.getItem(KEY);
 
@@ -48,15 +49,24 @@
   function adopt(next, previous) {
     if (token() !== previous || claims(next).sub !== claims(previous).sub) return false;
     localStorage.setItem(KEY, next);
+    newest = next;
     window.dispatchEvent(
       new StorageEvent("storage", { key: KEY, oldValue: previous, newValue: next, storageArea: localStorage }),
     );
     return true;
   }
 
+  // Whether a token that we have takes this one's place. While it starts, the page does not listen for changes yet, and
+  // may write back the token that it began with.
+  function succeeds(next, previous) {
+    const session = claims(next).origin_jti;
+    return Boolean(session) && session === claims(previous).origin_jti && secondsLeft(next) > margin(next);
+  }
+
   async function renewOnce(previous) {
     const current = token();
     if (current !== previous) return current; // another tab was faster
+    if (succeeds(newest, previous)) return adopt(newest, previous) ? newest : null;
     const answer = await nativeFetch(RENEWAL, { method: "POST", credentials: "same-origin" });
     learnSkew(answer);
     if (!answer.ok) {

@@ -72,5 +72,6 @@
   }
 
   form.addEventListener("submit", send);
+  button.disabled = false; // before, the browser would have sent the form itself
   document.getElementById("logged-in").hidden = !saas.token();
 })();

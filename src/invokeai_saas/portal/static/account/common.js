@@ -94,10 +94,24 @@ export function send(method, path, body) {
   return saas.api(path, options);
 }
 
-// Parameters: next: where else the person is logged in, which then leads back.
-export function leave(next = "/login") {
+let leaving = false; // what is still asked then may be refused: nobody turns round for that
+window.addEventListener("pageshow", () => (leaving = false)); // back again, by the browser's own button
+
+function go(next) {
   saas.forget();
   location.assign(next);
+}
+
+// For whom the log-in has ended.
+export function leave() {
+  if (!leaving) go("/login");
+  leaving = true;
+}
+
+export async function logOut() {
+  leaving = true;
+  const left = await send("POST", "/api/v1/auth/logout").catch(() => null);
+  go(left?.next ?? "/login"); // where else the person is logged in, which then leads back
 }
 
 // Why something was refused. The service's own sentences are English; in other languages its codes have texts here.

@@ -7,6 +7,7 @@ const TAKEN_BACK = /^Taken back with the payment: (.+)$/;
 const FIXED = { "Trial credits": "why_trial", "Unused credits expired": "why_expired" };
 
 let next = null; // names the page that follows
+let turn = 0; // counts what was asked for
 
 // The ledger keeps its reasons in English; those that it makes itself are said in the reader's language.
 function reason(description) {
@@ -20,9 +21,13 @@ function reason(description) {
   return description in FIXED ? says(FIXED[description]) : description;
 }
 
-async function addPage() {
-  const query = next ? `?limit=20&before=${encodeURIComponent(next)}` : "?limit=20";
+// Parameters: before: names the page; null for the newest, which takes the place of what is shown.
+async function addPage(before) {
+  const asked = (turn += 1);
+  const query = before ? `?limit=20&before=${encodeURIComponent(before)}` : "?limit=20";
   const page = await get(`/api/v1/credits/history${query}`);
+  if (asked !== turn) return; // what was asked for later is what is shown
+  if (!before) byId("history-rows").replaceChildren();
   for (const { created_at: when, type, description, amount } of page.items) {
     const sign = amount > 0 ? "+" : "−";
     addRow(byId("history-rows"), [
@@ -36,12 +41,8 @@ async function addPage() {
   byId("older").hidden = next === null;
 }
 
-export async function showHistory() {
-  next = null;
-  byId("history-rows").replaceChildren();
-  await addPage();
-}
+export const showHistory = () => addPage(null);
 
 export function startHistory(showFailure) {
-  byId("older").addEventListener("click", () => addPage().catch(showFailure));
+  byId("older").addEventListener("click", () => addPage(next).catch(showFailure));
 }

@@ -9,8 +9,12 @@ function link({ hosted_url: address, number }) {
   return made;
 }
 
+let turn = 0; // counts what was asked for
+
 export async function showInvoices() {
+  const asked = (turn += 1);
   const invoices = await get("/api/v1/billing/invoices");
+  if (asked !== turn) return; // what was asked for later is what is shown
   byId("invoices-none").hidden = invoices.length > 0;
   byId("invoices-table").hidden = invoices.length === 0;
   byId("invoice-rows").replaceChildren();

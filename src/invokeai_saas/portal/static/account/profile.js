@@ -1,6 +1,6 @@
 // Address, language and password.
 
-import { act, byId, has, language, leave, says, send, tell, why } from "./common.js";
+import { act, byId, has, language, leave, logOut, says, send, tell, why } from "./common.js";
 
 const { passwordRules, clearErrors, showError } = window.invokeaiForms;
 
@@ -75,9 +75,6 @@ export function startProfile() {
       setLanguage(link.hreflang).catch(() => goTo(link.hreflang));
     });
   }
-  byId("log-out").addEventListener("click", async () => {
-    const left = await send("POST", "/api/v1/auth/logout").catch(() => null);
-    leave(left?.next);
-  });
+  byId("log-out").addEventListener("click", logOut);
   startPassword();
 }

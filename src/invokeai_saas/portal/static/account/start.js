@@ -68,7 +68,7 @@ async function awaitPayment() {
   sayOfPayment(says("notice_paying"));
   const before = balanceBefore();
   const right = ({ billing_interval: paid, balance, expires }) => {
-    if (plan) return paid !== null;
+    if (plan) return paid !== null && expires.some((grant) => grant.source === "subscription"); // two webhooks
     return before === null ? expires.some((grant) => grant.source === "pack") : balance > before;
   };
   const came = await lookUntil(right);
