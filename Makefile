@@ -145,8 +145,10 @@ image-size: ## how large what the API's image installs is; fails above 250 MB
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with venv is needed (Debian: python3-venv)."; exit 1; }
 	@$(PYTHON) docker/tree_size.py requirements/aws.txt
 
-nightly: dev ## random lives of the ledger: 100,000 steps by people at once (about an hour); infra-apply. Each runs whatever became of the other
-	failed=0; $(PY) -m infra.rehearsal || failed=1; $(PY) -m tests.credits.machine $(NIGHTLY) || failed=1; exit $$failed
+nightly: dev ## infra-apply; properties on other values; random lives of the ledger: 100,000 steps by people at once (about an hour). Each runs whatever became of the others
+	failed=0; $(PY) -m infra.rehearsal || failed=1; \
+	PROPERTIES=random $(PY) -m pytest $$(grep -rl "^@given" tests) || failed=1; \
+	$(PY) -m tests.credits.machine $(NIGHTLY) || failed=1; exit $$failed
 
 chaos: dev ## kill real workers with -9 until the queue is dry, and look at the money (minutes)
 	$(PY) -m tests.worker.chaos --engine invokeai

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -130,14 +129,6 @@ def _cpu(process: psutil.Process) -> float:
 def bearer(token: str) -> dict[str, str]:
     """The header that carries a token; none without one."""
     return {"Authorization": f"Bearer {token}"} if token else {}
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @contextmanager

@@ -17,8 +17,9 @@ from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
-from bench.contender import HOST, BenchError, Contender, free_port, running
+from bench.contender import HOST, BenchError, Contender, running
 from bench.library import SIDE, Board, Library, Picture
+from invokeai_saas.embedded.ports import free_port
 
 _ROOT = Path(__file__).resolve().parent.parent
 _ENGINE = _ROOT / ".venv-engine" / "bin" / "python"

@@ -14,9 +14,10 @@ from uuid import UUID
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-from bench.contender import HOST, Contender, free_port, running
+from bench.contender import HOST, Contender, running
 from bench.library import SIDE, Board, Library, Picture
 from invokeai_saas.db import migrate, roles
+from invokeai_saas.embedded.ports import free_port
 from invokeai_saas.embedded.servers import Addresses, EmbeddedServers
 from invokeai_saas.local import LocalSecrets, process_environment
 from invokeai_saas.settings import Settings

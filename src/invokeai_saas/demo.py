@@ -213,6 +213,7 @@ class _Sockets:
             auth={"token": self._token},
             socketio_path="/ws/socket.io",
             transports=["websocket"],
+            wait_timeout=30,
         )
 
     async def __aexit__(self, *_: object) -> None:

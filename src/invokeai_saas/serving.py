@@ -13,6 +13,10 @@ from starlette.types import ASGIApp
 
 from invokeai_saas.settings import Settings
 
+# How long a connection that rests stays open: longer than a load balancer keeps it (`idle_seconds` of its Terraform
+# module), which would otherwise send a request just as we close it, and say 502.
+KEEP_ALIVE_SECONDS = 130
+
 
 class _Server(uvicorn.Server):
     """Once it stands, what startup has made is out of the garbage collector's sight: it lives as long as the process,
@@ -48,6 +52,7 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "loop": "uvloop",
         "http": "httptools",
         "ws": "websockets-sansio",
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
         "timeout_graceful_shutdown": 5,
         "server_header": False,
         "proxy_headers": bool(settings.trusted_proxies),

@@ -112,7 +112,7 @@ class PostgresServer:
 
     def finish(self) -> None:
         """Make the database if it is not there."""
-        with self._connect(autocommit=True) as connection:
+        with self._connect(autocommit=True, seconds=60) as connection:
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
             if found is None:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
@@ -123,14 +123,14 @@ class PostgresServer:
             os.close(self._directory)
             self._directory = None
 
-    def _connect(self, *, autocommit: bool = False) -> psycopg.Connection:
+    def _connect(self, *, autocommit: bool = False, seconds: int = 2) -> psycopg.Connection:
         return psycopg.connect(
             host=LOOPBACK,
             port=self._state.ports["postgres"],
             user=SUPERUSER,
             password=self._state.postgres_password,
             dbname="postgres",
-            connect_timeout=2,
+            connect_timeout=seconds,
             autocommit=autocommit,
         )
 

@@ -251,8 +251,9 @@ async def place(
         "user_id": str(user_id),
     }
     rings = rings_of(user_id, batch.batch_id, len(batch.jobs))
-    await attempt(lambda: shared.doorbell.ring(placed.tier, rings))
+    # In this order: a page hears of its batch before a worker that was woken tells of its jobs.
     await attempt(lambda: shared.publisher.publish(user_id, "batch_enqueued", payload))
+    await attempt(lambda: shared.doorbell.ring(placed.tier, rings))
     return placed.priority
 
 

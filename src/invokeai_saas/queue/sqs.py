@@ -158,9 +158,13 @@ class SqsWorkerBell:
             self._thread.submit(self._take_quietly, tier)
 
     def _take_quietly(self, tier: str) -> None:
+        if time.monotonic() < self._rest_until:
+            log.warning("ring_left", tier=tier, error="SQS was away a moment ago")
+            return
         try:
             self._take(tier, 0)
         except self._away as error:
+            self._rest_until = time.monotonic() + _REST
             log.warning("ring_left", tier=tier, error=repr(error))
 
     def ring(self, tier: str, ring: Ring) -> None:
@@ -187,6 +191,6 @@ class SqsWorkerBell:
         return int(answer["Attributes"][name]) > 0
 
     def close(self) -> None:
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._thread.shutdown(wait=True)  # a ring that is left counts as a job that waits
         self._client.close()
         self._sender.close()

@@ -35,8 +35,9 @@ def make_server(settings: Settings) -> BoundedServer:
     manager = EventManager(
         settings.redis_url.get_secret_value(),
         channel="socketio",
-        # Of what is published. A request waits for it, and no longer than this.
-        redis_options={"socket_connect_timeout": 1, "socket_timeout": 1},
+        # Of what is published, which no request waits for. What has been sent when time is up is sent once more, and
+        # may be heard twice: so it is longer than a busy machine takes.
+        redis_options={"socket_connect_timeout": 1, "socket_timeout": 5},
     )
     return BoundedServer(
         async_mode="asgi",

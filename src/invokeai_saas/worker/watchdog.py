@@ -26,6 +26,7 @@ from types import TracebackType
 # Standard library only: the watching process runs this very file, without site-packages.
 log = logging.getLogger(__name__)
 
+_LOOKS = 20  # that a silence consists of
 _REST = b"r"
 _PING = b"p"
 
@@ -116,21 +117,27 @@ class Watchdog:
 def watch(pipe: int, limit_seconds: float, kill: Callable[[], None]) -> None:
     """Reads pings until the pipe ends, or kills after too long a silence.
 
+    A silence is heard in short looks, one after the other. A machine that stands still (a paused virtual machine)
+    takes one of them: the worker, which stood still as well, gets the others to say that it is there.
+
     Parameters:
         pipe: file descriptor to read from; it ends when the watched process does.
         limit_seconds: the longest silence between a ping and the next word.
         kill: called at most once.
     """
     timeout: float | None = None
-    while True:
+    silent = 0
+    while silent < _LOOKS:
         ready, _, _ = select.select([pipe], [], [], timeout)
         if not ready:
-            kill()
-            return
+            silent += 1
+            continue
         words = os.read(pipe, 4096)
         if not words:
             return
-        timeout = None if words.endswith(_REST) else limit_seconds
+        silent = 0
+        timeout = None if words.endswith(_REST) else limit_seconds / _LOOKS
+    kill()
 
 
 def _main(worker: int, limit_seconds: float) -> None:

@@ -84,7 +84,7 @@ variable "idle_seconds" {
   default     = 120
 
   validation {
-    condition     = var.idle_seconds >= 60 && var.idle_seconds <= 4000
-    error_message = "60 to 4,000."
+    condition     = var.idle_seconds >= 60 && var.idle_seconds <= 120
+    error_message = "60 to 120: the API itself closes what has rested for 130 s, and must not be the first."
   }
 }
