@@ -103,7 +103,7 @@ def aws_server(log: Path, environment: dict[str, str] | None = None) -> Iterator
         yield Aws(url)
     finally:
         process.terminate()
-        process.wait(15)
+        process.wait(60)
 
 
 @contextmanager

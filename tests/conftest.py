@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from argon2 import PasswordHasher
 
+from invokeai_saas.embedded import ports
 from invokeai_saas.embedded.servers import Addresses, EmbeddedServers
 from invokeai_saas.identity import passwords
 from invokeai_saas.observability.logs import configure_logs
@@ -16,6 +19,12 @@ from tests import servers
 from tests.apps import LiveApi, RunningApi, running_api
 from tests.apps import live_api as serve_api
 from tests.aws import Aws, aws_server
+
+# What holds for all values is tried on the same ones each time: a change is not refused for what it did not do.
+# Every night others are tried.
+hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
+if os.environ.get("PROPERTIES") != "random":
+    hypothesis.settings.load_profile("suite")
 
 # Short tracebacks without local variables, as in production.
 configure_logs("error", process="tests")
@@ -31,6 +40,16 @@ def quick_passwords() -> Iterator[None]:
         patch.setattr(passwords, "_hasher", quick)
         patch.setattr(passwords, "_NOBODY", quick.hash("nobody has this password"))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ports_of_our_own() -> None:
+    """Each of the processes that share the tests draws its ports from a part of the range that is its alone: a port
+    is free until its server has started.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+        ports._RANGE = ports._RANGE[number :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]
 
 
 @pytest.fixture(scope="session")

@@ -269,7 +269,7 @@ class HostedPool:
             }
             for key_id, key in self._keys
         ]
-        theirs = httpx.get(f"{self.aws.url}/{self.pool}/.well-known/jwks.json").json()["keys"]
+        theirs = httpx.get(f"{self.aws.url}/{self.pool}/.well-known/jwks.json", timeout=60).json()["keys"]
         return Answer.json(200, {"keys": [*own, *theirs]})
 
 

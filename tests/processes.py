@@ -64,7 +64,7 @@ class ChildProcess:
         assert self._child is not None
         self._child.terminate()
         try:
-            self._child.wait(15)
+            self._child.wait(60)
         except subprocess.TimeoutExpired:
             self.kill()
         print(self._log.read_text(errors="replace")[-4000:])  # noqa: T201 - pytest shows it for failures only

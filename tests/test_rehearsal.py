@@ -140,7 +140,7 @@ async def _comes_back(deployment: Deployment, aws: Aws) -> None:
     await deployment.visit(**account)
 
     async def welcomed() -> bool:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             sent = (await client.get(f"{aws.url}/moto-api/data.json")).json()["ses"].get("RawMessage", [])
         return any(EMAIL in str(mail["destinations"]) or EMAIL in mail["raw_data"] for mail in sent)
 

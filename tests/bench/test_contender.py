@@ -8,6 +8,7 @@ import psutil
 from bench.contender import Running
 
 _SECONDS = 0.3
+_TICKS = 0.05  # seconds: the system counts in hundredths and leaves out what is begun, of four figures
 _BURN = f"import time\nwhile time.process_time() < {_SECONDS}: pass"
 _WITH_A_CHILD = (
     f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {_BURN!r}])\nprint(flush=True)\ninput()"
@@ -22,5 +23,5 @@ def test_time_of_processes_that_have_ended_counts() -> None:
         assert server.stdin is not None
         assert server.stdout is not None
         server.stdout.readline()
-        assert Running(psutil.Process(server.pid), 0).cpu() >= _SECONDS
+        assert Running(psutil.Process(server.pid), 0).cpu() >= _SECONDS - _TICKS
         server.stdin.close()

@@ -74,6 +74,7 @@ async def with_events(client: InvokeAIClient) -> None:
         auth={"token": TOKEN} if TOKEN else None,
         socketio_path="/ws/socket.io",
         transports=["websocket"],
+        wait_timeout=30,
     )
     client._sio, client._sio_connected = socket, True
 
@@ -289,6 +290,16 @@ def workflow_to_a_board_and_download(client: InvokeAIClient) -> dict[str, Any]:
     }
 
 
+async def _until_silent(heard: list[tuple[str, dict[str, Any]]], item: int) -> None:
+    """Waits, for half a minute at most, for the last word on a job: it comes after the job is done."""
+    for _ in range(30):
+        before = len(heard)
+        await asyncio.sleep(1)
+        told = [payload.get("status") for _, payload in heard if payload.get("item_id") == item]
+        if "completed" in told and len(heard) == before:
+            return
+
+
 @example
 def workflow_async_with_events(client: InvokeAIClient) -> dict[str, Any]:
     heard: list[tuple[str, dict[str, Any]]] = []
@@ -302,7 +313,7 @@ def workflow_async_with_events(client: InvokeAIClient) -> dict[str, Any]:
         handle = workflow(client)
         await handle.submit(subscribe_events=False)
         item = await handle.wait_for_completion(timeout=120)
-        await asyncio.sleep(0.5)
+        await _until_silent(heard, handle.item_id)
         await client.disconnect_socketio()
         return handle, item
 
@@ -312,7 +323,7 @@ def workflow_async_with_events(client: InvokeAIClient) -> dict[str, Any]:
     return {
         **_result(handle, item),
         "payloads": {event: sorted(payload) for event, payload in own},
-        "begins": names[0] if names else None,
+        "announced": "batch_enqueued" in names,
         "progress": any(event == "invocation_progress" for event, _ in own),
         "last_status": own and own[-1][1].get("status"),
         "ends_with": own and own[-1][0],

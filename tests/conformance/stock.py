@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from bench.contender import HOST, Contender, free_port, running
+from bench.contender import HOST, Contender, running
+from invokeai_saas.embedded.ports import free_port
 from tests.apps import PASSWORD
 from tests.conformance.document import ENGINE, ROOT
 

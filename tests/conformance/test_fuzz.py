@@ -93,12 +93,14 @@ class Service:
     def sign_up(self) -> tuple[str, UUID]:
         """(token, user_id) of a new person."""
         person = {"email": f"{uuid4()}@example.com", "password": PASSWORD}
-        answer = httpx.post(f"{self.url}/api/v1/auth/sign-up", json=person).json()
+        answer = httpx.post(f"{self.url}/api/v1/auth/sign-up", json=person, timeout=60).json()
         return answer["token"], UUID(answer["user"]["user_id"])
 
     def things(self, token: str, user_id: UUID) -> dict[str, str]:
         """Something of the person's for each name that a path's parameter has."""
-        with httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}) as client:
+        with httpx.Client(
+            base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60
+        ) as client:
             board = client.post("/api/v1/boards/", params={"board_name": "Hearts"}).json()["board_id"]
             queued = client.post("/api/v1/queue/default/enqueue_batch", json=batch_body()).json()
         with psycopg.connect(self.database.owner) as connection:

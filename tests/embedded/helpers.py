@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -25,7 +26,7 @@ T = TypeVar("T")
 
 def connect(addresses: Addresses, password: str | None = None) -> psycopg.Connection[tuple[object, ...]]:
     url = addresses.postgres_url(addresses.superuser, password or addresses.superuser_password, "postgresql")
-    return psycopg.connect(url, autocommit=True, connect_timeout=2)
+    return psycopg.connect(url, autocommit=True, connect_timeout=30)
 
 
 def bucket(addresses: Addresses, secret: str | None = None) -> S3Store:
@@ -35,7 +36,7 @@ def bucket(addresses: Addresses, secret: str | None = None) -> S3Store:
         region="us-east-1",
         access_key_id=addresses.s3_access_key,
         secret_access_key=secret or addresses.s3_secret_key,
-        client_options={"allow_http": True, "timeout": "5s"},
+        client_options={"allow_http": True, "timeout": "30s"},
         retry_config={"max_retries": 0},
     )
 
@@ -70,7 +71,7 @@ def everywhere(*texts: str) -> dict[str, list[str]]:
     return {name: sorted(texts) for name in ("postgres", "valkey", "objects")}
 
 
-def until(ask: Callable[[], T], wanted: Callable[[T], bool], seconds: float = 15.0) -> T:
+def until(ask: Callable[[], T], wanted: Callable[[T], bool], seconds: float = 60.0) -> T:
     """Ask until the answer is as wanted; connection errors count as no answer yet."""
     deadline = time.monotonic() + seconds
     while True:
@@ -85,9 +86,12 @@ def until(ask: Callable[[], T], wanted: Callable[[T], bool], seconds: float = 15
         time.sleep(0.05)
 
 
-def gone(pids: list[int], seconds: float = 15.0) -> bool:
+def gone(pids: list[int], seconds: float = 60.0) -> bool:
     """Whether all these processes end in time."""
-    processes = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    processes = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            processes.append(psutil.Process(pid))
     return not psutil.wait_procs(processes, timeout=seconds)[1]
 
 
@@ -120,4 +124,4 @@ class Owner:
         """Let it stop its servers; its exit status."""
         assert self.process.stdin is not None
         self.process.stdin.close()
-        return self.process.wait(30)
+        return self.process.wait(60)

@@ -28,7 +28,9 @@ def _a_day(database: TestDatabase) -> None:
     with psycopg.connect(database.owner) as connection:
         books = Books(connection)
         ada, bob = books.person(), books.person()
-        books.subscribe(ada, "starter", "month", 2500)
+        books.subscribe(
+            ada, "starter", "month", 2500, since=books.now
+        )  # not a minute ago: the month may be as new
         books.use(ada, 1000)
         books.give(bob, 500, "trial")
         books.use(bob, 250)

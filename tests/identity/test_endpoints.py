@@ -118,7 +118,7 @@ async def test_a_stale_token_is_replaced_in_passing(api: RunningApi, settings: S
     ada = await api.person("ada@example.com")
     claims = jwt.decode(str(ada.token), options={"verify_signature": False})
     # 10 s of leeway make a token that is all but expired still good; it is well past half its life.
-    old = local_issuer(settings).issue(claims["sub"], claims["origin_jti"], str(ada.user_id), -5)
+    old = local_issuer(settings).issue(claims["sub"], claims["origin_jti"], str(ada.user_id), -1)
     answer = await api.nobody().get("/api/v1/auth/me", headers={"authorization": f"Bearer {old}"})
     assert answer.status_code == 200
     fresh = {"authorization": f"Bearer {answer.headers['x-refreshed-token']}"}

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from invokeai_saas.serving import server_options
+from invokeai_saas.settings import Settings
+
 TERRAFORM = Path("infra/terraform")
 FOLDERS = sorted(path.parent for path in TERRAFORM.glob("*/*/versions.tf"))
 ENVIRONMENTS = ("dev", "staging", "production")
@@ -127,3 +130,12 @@ def test_what_a_gpu_machine_runs_at_its_start_is_a_script(tmp_path: Path) -> Non
     ):
         assert line in script
     assert len(script) < 16_384  # what AWS takes
+
+
+def test_the_load_balancer_closes_resting_connections_before_the_api_does() -> None:
+    """Otherwise it sends a request just as the API closes, and says 502."""
+    variables = (TERRAFORM / "modules/load-balancer/variables.tf").read_text()
+    longest = re.search(r"var\.idle_seconds <= (\d+)", variables)
+    assert longest
+    served = server_options(Settings())
+    assert int(longest[1]) + 5 <= served["timeout_keep_alive"]

@@ -62,7 +62,7 @@ async def test_a_scheduler_that_dies_at_any_moment(world: World, tmp_path: Path)
     with process:
         await eventually(hurry, 60)
         await eventually(lambda: not world.rows("SELECT FROM removed_files"))
-    assert len(stages) > 2, "it was killed at one place only"
+    assert len(stages) > 1, "it was killed at one place only"
     assert world.traces(str(ada.user_id)) == STAYS
     assert world.keys(ada.user_id) == []
     ((report,),) = world.rows("SELECT report FROM deletion_proofs")

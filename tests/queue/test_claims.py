@@ -262,9 +262,11 @@ def test_a_job_whose_service_is_away_waits_longer_each_time(database: TestDataba
     for _ in range(3):
         assert claims.hand_back(claim(claims).attempt_id, away=True) == ("pending", "basic")
         assert claims.claim("basic", "w", [], LEASE, 0, DEADLINE) is None
-        pauses.append(
-            one(database, "SELECT round(extract(epoch FROM not_before - now())) FROM session_queue")
+        query = (
+            "SELECT extract(epoch FROM not_before - ended_at) FROM session_queue q"
+            " JOIN job_attempts a USING (user_id, item_id) WHERE a.number = q.attempts"
         )
+        pauses.append(one(database, query))
         with psycopg.connect(database.owner) as connection:
             connection.execute("UPDATE session_queue SET not_before = now()")
     assert [round(float(str(pause)) / 5) for pause in pauses] == [1, 2, 4]

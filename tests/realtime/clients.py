@@ -58,7 +58,11 @@ async def listening(
     client.on("connect", connect)
     client.on("disconnect", disconnect)
     await client.connect(
-        url, auth={"token": token}, socketio_path="/ws/socket.io", transports=list(transports)
+        url,
+        auth={"token": token},
+        socketio_path="/ws/socket.io",
+        transports=list(transports),
+        wait_timeout=30,
     )
     try:
         yield listener

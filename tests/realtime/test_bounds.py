@@ -22,10 +22,15 @@ from tests.waiting import eventually
 PREVIEW = "x" * 100_000
 
 
+def _server(api: LiveApi) -> Any:
+    """The Socket.IO server inside the application."""
+    wrapper: Any = api.app
+    return wrapper.engineio_server
+
+
 def _engine(api: LiveApi) -> Any:
     """The Engine.IO server inside the application."""
-    wrapper: Any = api.app
-    return wrapper.engineio_server.eio
+    return _server(api).eio
 
 
 def _frame(text: str) -> bytes:
@@ -89,14 +94,17 @@ async def test_who_reads_hears_everything_beside_one_who_does_not(live_api: Live
 async def test_a_connection_that_does_not_log_in_is_closed(
     live_api: LiveApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounds, "LOG_IN_SECONDS", 0.2)
     ada = await live_api.person("ada@example.com")
     async with listening(live_api.url, ada.token) as page:
+        sockets = _engine(live_api).sockets
+        (logged_in,) = sockets
+        monkeypatch.setattr(bounds, "LOG_IN_SECONDS", 0.2)
         handshake = await live_api.nobody().get("/ws/socket.io/?EIO=4&transport=polling")
         assert handshake.status_code == 200
-        assert len(_engine(live_api).sockets) == 2
-        await eventually(lambda: len(_engine(live_api).sockets) == 1)
-        await asyncio.sleep(0.3)
+        silent = json.loads(handshake.text[1:])["sid"]
+        await eventually(lambda: silent not in sockets)
+        await _server(live_api)._expect_log_in(logged_in)
+        assert logged_in in sockets
         assert page.open
 
 

@@ -50,6 +50,10 @@ class Page:
             self._states[payload["item_id"]] = payload["status"]
         return name.startswith(("queue_", "batch_"))
 
+    async def is_right(self) -> bool:
+        """Whether it shows what is so."""
+        return self.shown == await self.read()
+
     async def read(self) -> dict[str, Any]:
         answer = await self._person.get(f"{QUEUE}/status")
         counts: dict[str, Any] = answer.json()["queue"]
@@ -75,9 +79,9 @@ async def test_a_queue_cleared_while_a_job_runs(
         await ada.put(f"{QUEUE}/clear")
         # Its worker's last word on the job.
         await eventually(lambda: "canceled" in _statuses(listener))
-        await eventually(lambda: listener.names[-1] == "credits_changed")
-        await asyncio.sleep(0.2)  # for the page, which reads what it reads
-        assert page.shown == await page.read()
+        await eventually(lambda: "credits_changed" in listener.names)
+        await eventually(page.is_right)
+        assert not looking.done()
         assert page.shown["in_progress"] == page.shown["pending"] == 0
         looking.cancel()
 

@@ -97,7 +97,7 @@ async def test_sockets_of_one_person_on_two_processes_hear_the_same_in_the_same_
             await _enqueue(ada)
             await eventually(lambda: _has_ended(desk) and _has_ended(phone))
             assert desk.heard == phone.heard
-            assert desk.names[0] == "batch_enqueued"
+            assert desk.names.count("batch_enqueued") == 1
         assert bobs.heard == bobs_other.heard == []
 
 
@@ -123,7 +123,7 @@ async def test_a_websocket_needs_no_sticky_balancer(two: Two) -> None:
 
 async def test_polling_needs_a_balancer_that_keeps_a_client_with_its_process(two: Two) -> None:
     """Why docs/contract.md asks for stickiness: the page polls before it upgrades."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         opened = (await client.get(f"{two.first}{HANDSHAKE}")).text
         sid = opened.split('"sid":"')[1].split('"')[0]
         elsewhere = await client.post(f"{two.second}{HANDSHAKE}&sid={sid}", content="40")

@@ -34,7 +34,11 @@ async def _connected(api: LiveApi, token: str | None) -> AsyncIterator[tuple[asy
     client.on("*", hear)
     client.on("disconnect", close)
     await client.connect(
-        api.url, auth={"token": token}, socketio_path="/ws/socket.io", transports=["websocket"]
+        api.url,
+        auth={"token": token},
+        socketio_path="/ws/socket.io",
+        transports=["websocket"],
+        wait_timeout=30,
     )
     try:
         yield closed, heard

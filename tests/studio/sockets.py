@@ -25,7 +25,11 @@ async def listening(api: LiveApi, subject: Subject) -> AsyncIterator[Heard]:
 
     client.on("*", hear)
     await client.connect(
-        api.url, auth={"token": subject.token}, socketio_path="/ws/socket.io", transports=["websocket"]
+        api.url,
+        auth={"token": subject.token},
+        socketio_path="/ws/socket.io",
+        transports=["websocket"],
+        wait_timeout=30,
     )
     try:
         yield heard

@@ -91,9 +91,9 @@ def test_random_prompts_follow_seed_and_weights() -> None:
     ],
 )
 def test_nothing_takes_long(prompt: str, combinatorial: bool) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     answer = expand(DynamicPromptsRequest(prompt=prompt, max_prompts=10_000, combinatorial=combinatorial))
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert sum(map(len, answer.prompts)) <= 2_000_000
 
 

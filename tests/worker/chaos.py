@@ -40,7 +40,7 @@ class ChaosPlan:
     Parameters:
         seed: of the killer.
         kill_every: seconds between kills, on average.
-        kills_a_job: at most so many attempts of one job are killed (its third attempt must live).
+        kills_a_job: at most so many attempts of one job are killed.
         lease: seconds.
     """
 
@@ -188,6 +188,7 @@ def process_environment(settings: Settings, plan: ChaosPlan) -> dict[str, str]:
         "MODEL_DIR": str(ROOT / "models"),
         "LEASE_SECONDS": str(plan.lease),
         "HEARTBEAT_SECONDS": str(plan.heartbeat),
+        "MAX_ATTEMPTS": "10",  # a machine that stands still costs leases as well
         "MOCK_STEP_SECONDS": str(plan.step_seconds),
     }
     return {**os.environ, **chosen}

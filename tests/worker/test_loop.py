@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -85,11 +86,12 @@ async def test_events_reach_their_person_in_order_and_nobody_else(
     async with (
         _listening(live_api, ada, heard["ada"]),
         _listening(live_api, bob, heard["bob"]),
-        working(settings),
     ):
         (item,) = await _enqueue(ada)
-        await _ended(ada, item)
-        await eventually(lambda: any(e == "credits_changed" for e, _ in heard["ada"]))
+        await eventually(lambda: any(e == "batch_enqueued" for e, _ in heard["ada"]))
+        async with working(settings):
+            await _ended(ada, item)
+            await eventually(lambda: any(e == "credits_changed" for e, _ in heard["ada"]))
     names = [name for name, _ in heard["ada"]]
     assert names.count("invocation_progress") == 3
     nodes = [(n, e["invocation_source_id"]) for n, e in heard["ada"] if n.startswith("invocation_")]
@@ -116,7 +118,11 @@ async def _listening(
 
     client.on("*", hear)
     await client.connect(
-        api.url, auth={"token": subject.token}, socketio_path="/ws/socket.io", transports=["websocket"]
+        api.url,
+        auth={"token": subject.token},
+        socketio_path="/ws/socket.io",
+        transports=["websocket"],
+        wait_timeout=30,
     )
     # Whatever queue a client names, it gets its own: Bob asks for everybody's.
     await client.emit("subscribe_queue", {"queue_id": "default"})
@@ -131,7 +137,11 @@ async def test_sockets_without_a_good_token_are_rejected(live_api: Any, token: s
     client = socketio.AsyncClient(reconnection=False)
     with pytest.raises(socketio.exceptions.ConnectionError):
         await client.connect(
-            live_api.url, auth={"token": token}, socketio_path="/ws/socket.io", transports=["websocket"]
+            live_api.url,
+            auth={"token": token},
+            socketio_path="/ws/socket.io",
+            transports=["websocket"],
+            wait_timeout=30,
         )
     with suppress(Exception):
         await client.disconnect()
@@ -142,15 +152,17 @@ async def test_cancel_stops_a_running_job_at_the_next_step(
 ) -> None:
     ada = await api.person("ada@example.com")
     async with working(settings, MockEngine(30.0)):  # a step would take half a minute
+        began = time.monotonic()
         (item,) = await _enqueue(ada)
         await eventually(lambda: _status(ada, item, "in_progress"))
         await ada.put(f"{QUEUE}/i/{item}/cancel")
         ended = await _ended(ada, item)
+        longest = time.monotonic() - began
     assert ended["status"] == "canceled"
     with psycopg.connect(database.url()) as connection:
         charged = connection.execute("SELECT sum(credits_consumed) FROM usage_records").fetchone()
     assert charged is not None
-    assert 1 <= charged[0] <= 5  # the seconds it ran
+    assert 1 <= charged[0] <= longest + 1  # the seconds it ran, of which the last one counts whole
     assert violations(database) == {}
 
 

@@ -110,11 +110,11 @@ HARMLESS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("node_type", "values"), HARMFUL, ids=lambda v: v if isinstance(v, str) else "")
 def test_what_would_hang_or_kill_a_worker_is_refused_at_once(node_type: str, values: dict[str, Any]) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     found = problem(node_type, {"id": "n", "type": node_type, **values})
     assert found
     assert len(found) < 200
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(("node_type", "values"), HARMLESS, ids=lambda v: v if isinstance(v, str) else "")
@@ -176,10 +176,10 @@ def test_what_is_shared_weighs_as_often_as_it_appears() -> None:
     doubled: Any = "prompt"
     for _ in range(60):
         doubled = [doubled, doubled]
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(TooMuch, match="all together"):
         weigh(doubled)
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_depth_is_bounded_and_loops_end() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -10,11 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
-from invokeai_saas.worker.watchdog import Watchdog, watch
+from invokeai_saas.worker.watchdog import _LOOKS, Watchdog, watch
 
 LIMIT = 1.0  # seconds
 # A worker: a thread that pings, as the heartbeat does, and a main thread with the job.
@@ -31,7 +32,8 @@ def beat():
     while not over.wait(0.1):
         watchdog.ping()
 
-threading.Thread(target=beat, daemon=True).start()
+beating = threading.Thread(target=beat, daemon=True)
+beating.start()
 print(watchdog.pid, flush=True)
 """
 HANGS = {
@@ -57,7 +59,7 @@ def _line(stream: IO[str] | None) -> str:
     return stream.readline().strip()
 
 
-def _ends(pid: int, seconds: float = 10) -> bool:
+def _ends(pid: int, seconds: float = 60) -> bool:
     """Whether a process that is not our child ends in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -74,35 +76,32 @@ def _ends(pid: int, seconds: float = 10) -> bool:
 @pytest.mark.parametrize("job", HANGS.values(), ids=HANGS.keys())
 def test_a_worker_whose_threads_cannot_run_is_killed(job: str) -> None:
     with worker(job) as (process, watching):
-        started = time.monotonic()
-        _, errors = process.communicate(timeout=20)
-        took = time.monotonic() - started
+        _, errors = process.communicate(timeout=60)
         assert process.returncode == -signal.SIGKILL
-        assert took < LIMIT + 5
         assert "was silent" in errors
         assert _ends(watching)
 
 
 def test_a_worker_that_pings_lives_longer_than_the_limit_and_takes_its_watchdog_along() -> None:
     with worker(f"time.sleep({3 * LIMIT}); print('done', flush=True)") as (process, watching):
-        output, errors = process.communicate(timeout=20)
+        output, errors = process.communicate(timeout=60)
         assert (process.returncode, output, errors) == (0, "done\n", "")
         assert _ends(watching)
 
 
 def test_a_worker_at_rest_may_be_silent_and_is_watched_again_by_its_next_ping() -> None:
     at_rest = (
-        f"over.set(); time.sleep(0.3); watchdog.rest(); time.sleep({2 * LIMIT}); print('rested', flush=True)"
+        f"over.set(); beating.join(); watchdog.rest(); time.sleep({2 * LIMIT}); print('rested', flush=True)"
     )
     with worker(f"{at_rest}; watchdog.ping(); time.sleep(60)") as (process, _):
         assert _line(process.stdout) == "rested"
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
         assert process.returncode == -signal.SIGKILL
 
 
 def test_a_worker_that_stops_pinging_of_its_own_accord_is_killed() -> None:
     with worker("over.set(); time.sleep(60)") as (process, _):
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
         assert process.returncode == -signal.SIGKILL
 
 
@@ -112,7 +111,7 @@ def test_a_closed_watchdog_bites_nobody() -> None:
         watching,
     ):
         assert _ends(watching)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
         assert process.returncode == 0
 
 
@@ -130,11 +129,33 @@ def test_pings_never_wait_for_a_watchdog_that_is_stopped() -> None:
     with Watchdog(60) as watchdog:
         assert watchdog.pid is not None
         os.kill(watchdog.pid, signal.SIGSTOP)
-        started = time.monotonic()
-        for _ in range(100_000):  # more than a pipe holds
+        for _ in range(100_000):  # more than a pipe holds: one that waited would do so for ever
             watchdog.ping()
-        assert time.monotonic() - started < 5
         os.kill(watchdog.pid, signal.SIGCONT)
+
+
+def test_one_look_that_lasted_too_long_kills_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stood still for minutes took worker and watchdog along: the worker gets its time to say so."""
+    reading, writing = os.pipe()
+    os.write(writing, b"p")
+    real, looks, killed = select.select, [], []
+
+    def look(readers: list[int], *others: Any) -> Any:
+        looks.append(others[-1])
+        if len(looks) == 2:  # the first after the ping
+            time.sleep(3 * 0.2)
+            return [], [], []
+        if len(looks) == 3:
+            os.write(writing, b"p")
+        return real(readers, *others)
+
+    monkeypatch.setattr(select, "select", look)
+    watch(reading, 0.2, lambda: killed.append(True))
+    for end in (reading, writing):
+        os.close(end)
+    assert killed == [True]
+    assert len(looks) > 4  # the second ping was heard, and only then was it silent
+    assert sum(looks[-_LOOKS:]) == pytest.approx(0.2)
 
 
 def test_watching_ends_with_the_pipe() -> None:

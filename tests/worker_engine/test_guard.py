@@ -16,7 +16,7 @@ from .recording import RecordingContext, claimed, graph, never
 BLANK = {"id": "blank", "type": "blank_image", "width": 64, "height": 64}
 
 
-def runs(engine: Engine, context: RecordingContext, job: dict[str, Any], within: float = 10) -> Outcome:
+def runs(engine: Engine, context: RecordingContext, job: dict[str, Any], within: float = 60) -> Outcome:
     """The outcome of a job that ends within so many seconds."""
     started = time.monotonic()
     outcome = engine.run(claimed(job), context, never())

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+import psycopg
 import pytest
 from redis import Redis
 
@@ -19,6 +23,7 @@ from invokeai_saas.worker.events import EventStream
 from invokeai_saas.worker.mock import MockEngine
 from invokeai_saas.worker.modelfiles import ModelFiles
 from tests.catalog.installs.sources import Site, serving
+from tests.servers import TestDatabase
 from tests.waiting import eventually
 
 
@@ -60,10 +65,26 @@ class Crew:
         while await asyncio.to_thread(self.identifier.work_once):
             pass
 
+    async def noticed(self) -> None:
+        """Waits until the one download that runs has heard, by its heartbeat, that it is not wanted any more."""
+        await eventually(lambda: all(thread.name != "install-beat" for thread in threading.enumerate()))
+
     async def idle(self) -> None:
         """Waits until no download runs."""
         slots, most = self.downloads._slots, self.settings.model_downloads
         await eventually(lambda: slots._value == most)
+
+
+def prolonged(database: TestDatabase) -> None:
+    """Returns when the lease of what is being worked on has been prolonged twice: the first may be under way."""
+    seen: set[datetime] = set()
+    deadline = time.monotonic() + 60
+    with psycopg.connect(database.owner, autocommit=True) as connection:
+        while len(seen) < 3:
+            found = connection.execute("SELECT lease_until FROM model_installs WHERE lease_until > now()")
+            seen |= {until for (until,) in found}
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 class Recorder(EventStream):

@@ -133,7 +133,7 @@ def slow(data: bytes, gate: threading.Event) -> Callable[[BaseHTTPRequestHandler
         try:
             handler.wfile.write(data[: len(data) // 2])
             handler.wfile.flush()
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while not gate.wait(0.05) and time.monotonic() < until:
                 handler.wfile.write(b"")
             handler.wfile.write(data[len(data) // 2 :])

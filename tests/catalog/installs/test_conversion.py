@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from invokeai_saas.errors import InvalidInput, Unavailable
 from invokeai_saas.storage.objects import ObjectStore, open_object_store
 from invokeai_saas.worker.mock import MockEngine
 from tests.apps import RunningApi, Subject
-from tests.catalog.installs.conftest import Crew
+from tests.catalog.installs.conftest import Crew, prolonged
 from tests.catalog.installs.sources import Site, safetensors
 from tests.catalog.people import MODELS, add_model, set_plan
 from tests.servers import TestDatabase
@@ -251,23 +250,29 @@ async def test_a_model_that_is_deleted_meanwhile_leaves_nothing(
 
 
 async def test_a_conversion_outlasts_who_waits_for_it(
-    api: RunningApi, site: Site, crew: Crew, ada: Subject, monkeypatch: pytest.MonkeyPatch
+    api: RunningApi,
+    site: Site,
+    crew: Crew,
+    ada: Subject,
+    database: TestDatabase,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     record = await installed(ada, site, crew)
     object.__setattr__(api.services.settings, "convert_seconds", 0.6)
     path = f"{MODELS}/convert/{record['key']}"
     assert (await ada.put(path)).status_code == 503  # no worker
     assert not crew.identifier.work_once()  # and nothing is left of it
+    object.__setattr__(api.services.settings, "convert_seconds", 5.0)
     real, go_on = MockEngine.convert, asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def slowly(engine: MockEngine, *args: Any) -> None:
-        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(20)
+        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(60)
         real(engine, *args)
 
     monkeypatch.setattr(MockEngine, "convert", slowly)
     asked = asyncio.create_task(ada.put(path))
-    await asyncio.sleep(0.3)
+    await asked_for(database)
     work = asyncio.create_task(asyncio.to_thread(crew.identifier.work_once))
     answer = await asked
     assert (answer.status_code, "still being converted" in answer.json()["detail"]) == (503, True)
@@ -277,19 +282,18 @@ async def test_a_conversion_outlasts_who_waits_for_it(
 
 
 async def test_the_lease_is_prolonged_while_a_model_is_worked_on(
-    site: Site, crew: Crew, ada: Subject, monkeypatch: pytest.MonkeyPatch
+    site: Site, crew: Crew, ada: Subject, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = (await installed(ada, site, crew))["key"]
     real, found = MockEngine.convert, []
 
     def slowly(engine: MockEngine, *args: Any) -> None:
-        time.sleep(2.5)
+        prolonged(database)
         other = crew.identifier._claims.sibling()
         found.append(other.claim("identify", 1.0))
         other.close()
         real(engine, *args)
 
-    monkeypatch.setattr(identify, "_LEASE_SECONDS", 1.2)
     monkeypatch.setattr(identify, "_BEAT_SECONDS", 0.2)
     monkeypatch.setattr(MockEngine, "convert", slowly)
     assert (await converted(ada, crew, key)).status_code == 200

@@ -300,9 +300,10 @@ async def test_pause_resume_and_cancel(site: Site, crew: Crew, ada: Subject, bob
     assert (await bob.request("DELETE", path)).status_code == 404
     paused = await ada.post(f"{path}/pause")
     assert (paused.status_code, paused.json()["status"]) == (201, "paused")
-    await eventually(lambda: bool(crew.events("download_paused")))
+    await crew.noticed()
     gate.set()
     await crew.idle()
+    assert crew.events("download_paused")
     assert (await _job(ada, job["id"]))["download_parts"][0]["status"] == "paused"
     resumed = await ada.post(f"{path}/resume")
     assert (resumed.status_code, resumed.json()["status"]) == (201, "waiting")
@@ -335,7 +336,7 @@ async def test_a_cancel_leaves_nothing(site: Site, crew: Crew, ada: Subject) -> 
     prefix = (await _job(ada, job["id"]))["local_path"]
     assert _stored(crew, prefix) == [f"{prefix}/config.json"]
     assert (await ada.request("DELETE", f"{INSTALL}/{job['id']}")).status_code == 201
-    await asyncio.sleep(1.2)  # a heartbeat
+    await crew.noticed()
     gate.set()
     await crew.idle()
     assert (await _job(ada, job["id"]))["status"] == "cancelled"

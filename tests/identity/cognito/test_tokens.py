@@ -158,12 +158,13 @@ async def test_swapped_keys_are_followed_and_old_ones_are_good_no_more(
 
 async def test_made_up_key_ids_do_not_make_us_ask_each_time(pool: Pool, tokens: CognitoTokens) -> None:
     forger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    tokens._again = 60.0
     with published(pool):
         await tokens.verify(pool.token("first"))
         for n in range(20):
             with pytest.raises(Unauthenticated):
                 await tokens.verify(pool.token(f"made-up-{n}", signed_by=forger))
-    assert pool.asked <= 3
+    assert pool.asked == 1
 
 
 async def test_known_keys_serve_while_the_pool_is_away(pool: Pool, tokens: CognitoTokens) -> None:

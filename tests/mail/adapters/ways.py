@@ -73,7 +73,9 @@ class Inbox:
 def smtp_server(**options: Any) -> Iterator[tuple[Inbox, int]]:
     """A server on a free port."""
     inbox = Inbox()
-    controller = Controller(inbox, hostname=LOOPBACK, port=free_port(), authenticator=inbox.log_in, **options)
+    controller = Controller(
+        inbox, hostname=LOOPBACK, port=free_port(), authenticator=inbox.log_in, ready_timeout=60, **options
+    )
     controller.start()
     try:
         yield inbox, controller.port
