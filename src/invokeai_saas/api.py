@@ -53,10 +53,11 @@ from invokeai_saas.portal.pages import show_error
 from invokeai_saas.privacy.endpoints import router as privacy_router
 from invokeai_saas.queue.endpoints import estimate_router
 from invokeai_saas.queue.endpoints import router as queue_router
+from invokeai_saas.realtime.bounds import BoundedServer
 from invokeai_saas.realtime.publisher import Publisher
 from invokeai_saas.realtime.rooms import SOCKET_PATH
 from invokeai_saas.realtime.server import Sockets, make_server
-from invokeai_saas.services import open_services
+from invokeai_saas.services import Services, open_services
 from invokeai_saas.settings import Settings, get_settings
 from invokeai_saas.storage.endpoints import router as media_router
 from invokeai_saas.studio.endpoints import public as app_router
@@ -125,16 +126,10 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_services(settings, Publisher(sockets)) as services:
             app.state.services = services
-            connected = Sockets(sockets, services)
-            metrics.watch_sockets(connected.count)
-            watching = asyncio.create_task(connected.watch())
             try:
-                with served(metrics.registry, settings.metrics_host, settings.metrics_port):
+                async with _connected(sockets, services, metrics):
                     yield
             finally:
-                watching.cancel()
-                await asyncio.wait([watching])
-                await sockets.manager.close()
                 if traces is not None:
                     await asyncio.to_thread(traces.shutdown)
 
@@ -153,6 +148,29 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             "auto_configure": False,
         },
     )
+    _equip(app, settings, metrics)
+    combined: ASGIApp = socketio.ASGIApp(sockets, other_asgi_app=app, socketio_path=SOCKET_PATH)
+    return combined
+
+
+@asynccontextmanager
+async def _connected(sockets: BoundedServer, services: Services, metrics: ApiMetrics) -> AsyncIterator[None]:
+    """Sockets are taken, looked after and counted."""
+    connected = Sockets(sockets, services)
+    metrics.watch_sockets(connected.count)
+    watching = asyncio.create_task(connected.watch())
+    settings = services.settings
+    try:
+        with served(metrics.registry, settings.metrics_host, settings.metrics_port):
+            yield
+    finally:
+        watching.cancel()
+        await asyncio.wait([watching])
+        await sockets.manager.close()
+
+
+def _equip(app: FastAPI, settings: Settings, metrics: ApiMetrics) -> None:
+    """Its routes, what its errors look like, and what stands before each request."""
     for router in _routers():
         app.include_router(router)
     app.add_exception_handler(ServiceError, _service_error)
@@ -168,8 +186,6 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         },
     )
     app.add_middleware(RequestMiddleware, metrics=metrics if settings.metrics_port else None)
-    combined: ASGIApp = socketio.ASGIApp(sockets, other_asgi_app=app, socketio_path=SOCKET_PATH)
-    return combined
 
 
 async def _service_error(request: Request, error: Exception) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,7 +129,7 @@ def _media_signer(settings: Settings) -> MediaSigner:
 
 @asynccontextmanager
 async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterator[Services]:
-    """Opens everything an API process needs.
+    """Opens everything an API process needs; closes it in the opposite order, also what was opened before a failure.
 
     Parameters:
         settings: the process's settings.
@@ -139,63 +139,82 @@ async def open_services(settings: Settings, publisher: Publisher) -> AsyncIterat
         SetupError: see check_settings.
     """
     check_settings(settings)
+    async with AsyncExitStack() as opened:
+        yield await _open(settings, publisher, opened)
+
+
+@dataclass(frozen=True)
+class _Stores:
+    """Where the process keeps what is not its own."""
+
+    redis: Redis
+    freshness: Freshness | None
+    database: Database
+    writer: DirectPool
+    reader: DirectPool
+
+
+async def _open_stores(settings: Settings, opened: AsyncExitStack) -> _Stores:
     redis = open_redis(settings)
     freshness = Freshness(redis) if settings.reader_apart else None
     database = open_database(settings, freshness)
+    opened.push_async_callback(database.close)
+    writer = DirectPool(writer_login(settings), settings.writer_pool_overflow, settings)
+    reader = DirectPool(reader_login(settings), settings.reader_pool_overflow, settings)
+    for pool in (writer, reader):
+        opened.push_async_callback(pool.close)
+        await pool.open()
+    opened.push_async_callback(redis.aclose)
+    return _Stores(redis, freshness, database, writer, reader)
+
+
+async def _open(settings: Settings, publisher: Publisher, opened: AsyncExitStack) -> Services:
+    stores = await _open_stores(settings, opened)
+    database, redis = stores.database, stores.redis
+    stripe = open_stripe(settings)
+    if stripe is not None:
+        opened.push_async_callback(close_stripe, stripe)
     keeper = open_keeper(settings, database)
+    opened.push_async_callback(keeper.close)
+    doorbell = open_doorbell(settings, redis)
+    opened.push_async_callback(doorbell.close)
+    objects = open_object_store(settings)
+    exports = ExportRunner(settings, database, objects)
+    opened.push_async_callback(exports.close)
+    downloads = DownloadRunner(settings, database, objects, publisher)
+    opened.push_async_callback(downloads.close)
     identity = Identity(
         database, local_issuer(settings), settings, publisher.end_sessions, keeper.credentials
     )
+    opened.push_async_callback(identity.catching_up.close)
     nodes = NodeCatalog(settings.node_schemas)
     media = _media_signer(settings)
-    objects = open_object_store(settings)
-    downloads = DownloadRunner(settings, database, objects, publisher)
-    exports = ExportRunner(settings, database, objects)
-    writer = DirectPool(writer_login(settings), settings.writer_pool_overflow, settings)
-    reader = DirectPool(reader_login(settings), settings.reader_pool_overflow, settings)
-    payments = open_stripe(settings)
-    doorbell = open_doorbell(settings, redis)
-    await writer.open()
-    await reader.open()
-    try:
-        yield Services(
-            settings=settings,
-            database=database,
-            writer=writer,
-            redis=redis,
-            identity=identity,
-            recovery=keeper.recovery(identity.ended),
-            hosted=keeper.hosted(identity),
-            limiter=RateLimiter(redis),
-            objects=objects,
-            decodes=Slots(settings.decodes_at_once),
-            receiving=Slots(_RECEIVED_AT_ONCE, each=3),
-            spool=Spool(settings.max_spooled_bytes),
-            enqueues=Slots(_ENQUEUES_AT_ONCE, each=2),
-            estimates=EstimateBook(database),
-            media=media,
-            gallery=GalleryLists(DirectReads(reader, writer, freshness), media),
-            nodes=nodes,
-            node_types=NodeTypes(nodes),
-            models=ModelRecords(nodes),
-            doorbell=doorbell,
-            publisher=publisher,
-            downloads=downloads,
-            exports=exports,
-            video_uploads=Slots(settings.video_uploads_at_once),
-            shipped=Shipped(settings.library_dir),
-            tills=Slots(_TILLS),
-            stripe=payments,
-        )
-    finally:
-        await identity.catching_up.close()
-        await downloads.close()  # while there is a database to write to
-        await exports.close()
-        await doorbell.close()
-        await keeper.close()
-        await redis.aclose()
-        if payments is not None:
-            await close_stripe(payments)
-        await reader.close()
-        await writer.close()
-        await database.close()
+    return Services(
+        settings=settings,
+        database=database,
+        writer=stores.writer,
+        redis=redis,
+        identity=identity,
+        recovery=keeper.recovery(identity.ended),
+        hosted=keeper.hosted(identity),
+        limiter=RateLimiter(redis),
+        objects=objects,
+        decodes=Slots(settings.decodes_at_once),
+        receiving=Slots(_RECEIVED_AT_ONCE, each=3),
+        spool=Spool(settings.max_spooled_bytes),
+        enqueues=Slots(_ENQUEUES_AT_ONCE, each=2),
+        estimates=EstimateBook(database),
+        media=media,
+        gallery=GalleryLists(DirectReads(stores.reader, stores.writer, stores.freshness), media),
+        nodes=nodes,
+        node_types=NodeTypes(nodes),
+        models=ModelRecords(nodes),
+        doorbell=doorbell,
+        publisher=publisher,
+        downloads=downloads,
+        exports=exports,
+        video_uploads=Slots(settings.video_uploads_at_once),
+        shipped=Shipped(settings.library_dir),
+        tills=Slots(_TILLS),
+        stripe=stripe,
+    )
