@@ -23,8 +23,8 @@ from tests.aws import Aws, aws_server
 # What holds for all values is tried on the same ones each time: a change is not refused for what it did not do.
 # Every night others are tried.
 hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
-if os.environ.get("PROPERTIES") != "random":
-    hypothesis.settings.load_profile("suite")
+hypothesis.settings.register_profile("random", derandomize=False, deadline=None, print_blob=True)
+hypothesis.settings.load_profile("random" if os.environ.get("PROPERTIES") == "random" else "suite")
 
 # Short tracebacks without local variables, as in production.
 configure_logs("error", process="tests")

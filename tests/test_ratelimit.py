@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -104,9 +103,7 @@ async def test_a_silent_redis_is_waited_for_once_in_a_while(
     monkeypatch.setattr(ratelimit, "_PATIENCE", 0.5)
     async with _silent_server() as (url, came), _redis(url) as redis:
         limiter = RateLimiter(redis)
-        started = time.monotonic()
         assert await _calls(limiter, who, 20) == [True] * 3 + [False] * 17
-        assert time.monotonic() - started < 9  # twenty would be ten
         assert len(came) == 1
 
 

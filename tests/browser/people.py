@@ -74,10 +74,10 @@ STARTER: dict[str, Any] = {
 WATCH = """
     const seen = (window.seen = {});
     new MutationObserver(() => {
-        seen.progress ||= Boolean(document.querySelector("[data-testid=progress-image]"));
+        seen.progress ||= Boolean(document.querySelector("[data-testid=progress-image]")?.checkVisibility());
         const bar = document.querySelector("invokeai-saas-bar");
         seen.held ||= Number(bar?.dataset.reserved) > 0 && !bar.shadowRoot.querySelector(".held").hidden;
-    }).observe(document, { subtree: true, childList: true, attributeFilter: ["data-reserved", "data-testid"] });
+    }).observe(document, { subtree: true, childList: true, attributes: true });
 """
 
 

@@ -165,14 +165,18 @@ async def test_what_the_account_page_still_asked_does_not_turn_the_way_out(
 
     async def pausing(route: Route) -> None:
         answer = await route.fetch()
-        out.set()
-        await ada.page.wait_for_timeout(1000)  # the late one is refused meanwhile
+        async with ada.page.expect_response("**/api/v1/usage?**") as refused:
+            out.set()
+        await (await refused.value).finished()
+        await ada.page.wait_for_timeout(500)  # for the page to have acted on it
         await route.fulfill(response=answer)
 
     await ada.page.route("**/api/v1/usage?**", late)
     await ada.page.route("**/api/v1/auth/logout", pausing)
     await ada.open("/account")
-    await ada.page.get_by_role("button", name="Log out").click()
+    leave = ada.page.get_by_role("button", name="Log out")
+    await leave.click()
+    await leave.click()  # impatient people do
     await ada.page.wait_for_url("**/login")
     await expect(ada.page.get_by_role("link", name="Create an account")).to_be_visible()
     assert (401, "GET", "/api/v1/usage") in ada.refusals

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from invokeai_saas.embedded.ports import free_port
 from invokeai_saas.errors import Unavailable
+from invokeai_saas.queue import sqs
 from invokeai_saas.queue.bells import Doorbell, open_doorbell, open_worker_bell
 from invokeai_saas.queue.doorbell import Ring, WorkerBell, bell_key, ring_again, rings_of
 from invokeai_saas.queue.sqs import SqsWorkerBell
@@ -37,6 +38,7 @@ class Bells:
     api: Doorbell
     worker: WorkerBell
     settings: Settings
+    sync: SyncRedis
 
     async def hears(self, tiers: tuple[str, ...] = (TIER,), seconds: float = 1.0) -> bool:
         return await asyncio.to_thread(self.worker.wait, tiers, seconds)
@@ -63,7 +65,7 @@ async def bells(request: pytest.FixtureRequest, settings: Settings) -> AsyncIter
     for tier in TIERS:
         await redis.delete(bell_key(tier))
     api, worker = open_doorbell(settings, redis), open_worker_bell(settings, sync)
-    yield Bells(api, worker, settings)
+    yield Bells(api, worker, settings, sync)
     await api.close()
     worker.close()
     await redis.aclose()
@@ -81,13 +83,16 @@ async def test_each_job_wakes_one_worker(bells: Bells) -> None:
     await bells.empties(3)
 
 
-async def test_who_waits_already_is_woken_at_once(bells: Bells) -> None:
-    waiting = asyncio.create_task(bells.hears(seconds=15))
+async def test_who_waits_already_is_woken_at_once(bells: Bells, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqs, "_LONGEST_POLL", 20)
+    worker = open_worker_bell(bells.settings, bells.sync)
+    waiting = asyncio.create_task(asyncio.to_thread(worker.wait, (TIER,), 20))
     await asyncio.sleep(0.2)
     began = time.monotonic()
     await bells.api.ring(TIER, rings_of(uuid4(), uuid4(), 1))
     assert await waiting
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 15
+    worker.close()
 
 
 async def test_another_tier_is_not_woken(bells: Bells) -> None:
@@ -122,7 +127,7 @@ async def test_a_ring_that_waits_is_seen_and_one_that_was_heard_is_not(bells: Be
 async def test_many_rings_at_once_cost_the_caller_little(bells: Bells) -> None:
     began = time.monotonic()
     await asyncio.gather(*(bells.api.ring(TIER, rings_of(uuid4(), uuid4(), 2)) for _ in range(20)))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     await bells.empties(40)
 
 
@@ -200,10 +205,10 @@ def test_lanes_of_one_person_are_groups_of_their_own() -> None:
 
 async def test_jobs_run_with_sqs_for_a_bell(on_sqs: Settings, database: TestDatabase, aws: Aws) -> None:
     add_model(database)
-    sqs, name = aws.client("sqs"), "ApproximateNumberOfMessages"
+    client, name = aws.client("sqs"), "ApproximateNumberOfMessages"
 
     def depth() -> str:
-        asked = sqs.get_queue_attributes(QueueUrl=on_sqs.sqs_queue_urls["basic"], AttributeNames=[name])
+        asked = client.get_queue_attributes(QueueUrl=on_sqs.sqs_queue_urls["basic"], AttributeNames=[name])
         return str(asked["Attributes"][name])
 
     async with running_api(on_sqs) as api, working(on_sqs):

@@ -44,9 +44,9 @@ HANGS = {
 
 
 @contextmanager
-def worker(job: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def worker(job: str, limit: float = LIMIT) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A process with a job, and the number of its watchdog's process."""
-    command = [sys.executable, "-c", WORKER + job, str(LIMIT)]
+    command = [sys.executable, "-c", WORKER + job, str(limit)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process, int(_line(process.stdout))
@@ -83,7 +83,7 @@ def test_a_worker_whose_threads_cannot_run_is_killed(job: str) -> None:
 
 
 def test_a_worker_that_pings_lives_longer_than_the_limit_and_takes_its_watchdog_along() -> None:
-    with worker(f"time.sleep({3 * LIMIT}); print('done', flush=True)") as (process, watching):
+    with worker("time.sleep(7); print('done', flush=True)", limit=5.0) as (process, watching):
         output, errors = process.communicate(timeout=60)
         assert (process.returncode, output, errors) == (0, "done\n", "")
         assert _ends(watching)

@@ -60,14 +60,16 @@ class ReadSession(AsyncSession):
 class _Committing(AsyncSession):
     """A session whose commit something may follow."""
 
-    def after_commit(self, action: AfterCommit, seconds: float = AFTER_COMMIT_SECONDS) -> None:
+    def after_commit(self, action: AfterCommit, seconds: float | None = None) -> None:
         """Runs `action` once this transaction is committed, in the order given; a roll-back drops it.
 
         Parameters:
-            seconds: given up when it has not ended so long after the commit. The caller waits for it, and
-                servers that hang must not hang everybody: the time is counted for all actions together.
+            seconds: given up when it has not ended so long after the commit, usually AFTER_COMMIT_SECONDS. The
+                caller waits for it, and servers that hang must not hang everybody: the time is counted for all
+                actions together.
         """
-        self.info.setdefault("after_commit", []).append((action, seconds))
+        limit = AFTER_COMMIT_SECONDS if seconds is None else seconds
+        self.info.setdefault("after_commit", []).append((action, limit))
 
 
 class WriteSession(_Committing):

@@ -215,7 +215,7 @@ def _described(graph: CheckedGraph, values: list[FieldValue]) -> tuple[Work, lis
 async def place(
     shared: Services, user_id: UUID, prepared: Prepared, queue: Queue = repository.enqueue_as
 ) -> int:
-    """Reserves and inserts; answers the priority. Then rings for a worker and tells the person's pages.
+    """Reserves and inserts; answers the priority. Then tells the person's pages and rings for a worker.
 
     The statement that queues is a transaction by itself: a person's batches wait for each other at their account, and
     should not wait for this process in between.
@@ -251,7 +251,7 @@ async def place(
         "user_id": str(user_id),
     }
     rings = rings_of(user_id, batch.batch_id, len(batch.jobs))
-    # In this order: a page hears of its batch before a worker that was woken tells of its jobs.
+    # In this order, so that a page mostly hears of its batch before a worker tells of its jobs.
     await attempt(lambda: shared.publisher.publish(user_id, "batch_enqueued", payload))
     await attempt(lambda: shared.doorbell.ring(placed.tier, rings))
     return placed.priority

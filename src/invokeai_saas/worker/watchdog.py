@@ -38,8 +38,7 @@ class Watchdog:
     is nothing to watch.
 
     Parameters:
-        limit_seconds: the longest silence. A job's lease, so that a worker that lost its job to another does
-            not outlive it by much.
+        limit_seconds: the longest silence.
     """
 
     def __init__(self, limit_seconds: float) -> None:

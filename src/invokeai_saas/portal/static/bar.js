@@ -87,7 +87,8 @@
   let connected = false;
   let looked = 0; // when we last asked
   let told = 0; // how often we were told of credits
-  let looks = 0; // how often: an answer that was overtaken is out of date
+  let looks = 0; // how often
+  let shown = 0; // which look's answer is shown: one that comes after a later one's is out of date
   let pending = 0; // timer of a look that is due
   let rail = null; // the page's element that we stand in
   let problem = new URLSearchParams(location.search).get("problem"); // of a log-in elsewhere; our server has the words
@@ -121,7 +122,8 @@
     const whose = known;
     try {
       const answer = await saas.api("/api/v1/account/summary");
-      if (whose === known && asked === looks) {
+      if (whose === known && asked > shown) {
+        shown = asked;
         summary = answer;
         say();
         place();

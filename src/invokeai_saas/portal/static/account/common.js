@@ -95,7 +95,9 @@ export function send(method, path, body) {
 }
 
 let leaving = false; // what is still asked then may be refused: nobody turns round for that
-window.addEventListener("pageshow", () => (leaving = false)); // back again, by the browser's own button
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) leaving = false; // back again, by the browser's own button
+});
 
 function go(next) {
   saas.forget();
@@ -109,6 +111,7 @@ export function leave() {
 }
 
 export async function logOut() {
+  if (leaving) return;
   leaving = true;
   const left = await send("POST", "/api/v1/auth/logout").catch(() => null);
   go(left?.next ?? "/login"); // where else the person is logged in, which then leads back

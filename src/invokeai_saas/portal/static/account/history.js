@@ -41,7 +41,14 @@ async function addPage(before) {
   byId("older").hidden = next === null;
 }
 
-export const showHistory = () => addPage(null);
+export async function showHistory() {
+  byId("older").disabled = true; // it would add to what is being replaced
+  try {
+    await addPage(null);
+  } finally {
+    byId("older").disabled = false;
+  }
+}
 
 export function startHistory(showFailure) {
   byId("older").addEventListener("click", () => addPage(next).catch(showFailure));

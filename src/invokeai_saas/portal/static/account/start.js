@@ -67,8 +67,9 @@ async function awaitPayment() {
   forget("bought");
   sayOfPayment(says("notice_paying"));
   const before = balanceBefore();
-  const right = ({ billing_interval: paid, balance, expires }) => {
-    if (plan) return paid !== null && expires.some((grant) => grant.source === "subscription"); // two webhooks
+  const right = ({ billing_interval: paid, plan: now, balance, expires }) => {
+    // The plan and its credits come by webhooks of their own; not every plan has credits.
+    if (plan) return paid !== null && (!now?.monthly_credits || expires.some((one) => one.source === "subscription"));
     return before === null ? expires.some((grant) => grant.source === "pack") : balance > before;
   };
   const came = await lookUntil(right);
