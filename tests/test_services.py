@@ -8,7 +8,11 @@ import sys
 
 import pytest
 from pydantic import SecretStr
+from redis.asyncio import Redis
 
+from invokeai_saas import services
+from invokeai_saas.db.direct import DirectPool
+from invokeai_saas.db.session import Database
 from invokeai_saas.errors import SetupError
 from invokeai_saas.settings import Settings
 from tests.apps import running_api
@@ -32,3 +36,30 @@ async def test_the_command_says_what_is_missing_and_ends() -> None:
     assert process.returncode == 1
     assert b"DATABASE_URL is not set" in said
     assert b"Traceback" not in said
+
+
+async def test_what_was_opened_before_a_failure_is_closed_the_last_first(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[str] = []
+
+    def note(kind: type, name: str) -> None:
+        real = getattr(kind, name)
+
+        async def noting(self: object) -> None:
+            closed.append(kind.__name__)
+            await real(self)
+
+        monkeypatch.setattr(kind, name, noting)
+
+    for kind, name in ((Database, "close"), (DirectPool, "close"), (Redis, "aclose")):
+        note(kind, name)
+
+    def away(_: Settings) -> None:
+        raise SetupError("There is no object store.", "Start one.")
+
+    monkeypatch.setattr(services, "open_object_store", away)
+    with pytest.raises(SetupError, match="object store"):
+        async with running_api(settings):
+            pass
+    assert closed == ["Redis", "DirectPool", "DirectPool", "Database"]
