@@ -72,9 +72,11 @@ async def caller(request: Request, shared: Shared) -> Person:
             str(person.session_id), "key-requests", shared.settings.key_requests_per_minute
         )
     await shared.limiter.check(str(person.user_id), "requests", shared.settings.requests_per_minute)
-    if claims is not None and claims.stale:
+    stale = claims is not None and claims.stale
+    if stale:
         # The page takes over whatever token stands in this header of a successful answer.
         request.state.refreshed_token = shared.identity.issue(person.sub, person.user_id, person.session_id)
+    if stale or person.by_key:
         shared.identity.catching_up.soon(person.sub)
     return person
 

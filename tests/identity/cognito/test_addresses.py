@@ -17,6 +17,8 @@ from invokeai_saas.services import local_issuer
 from invokeai_saas.settings import Settings
 from tests.apps import PASSWORD, RunningApi, Subject, running_api
 from tests.aws import Aws
+from tests.identity.keys.people import make_key, program
+from tests.plans import put_on
 from tests.servers import TestDatabase
 
 AUTH = "/api/v1/auth"
@@ -193,7 +195,41 @@ async def test_who_is_disabled_in_the_pool_is_logged_out(
         assert await way(api, bob) == 200
         assert (await bob.get(f"{AUTH}/me")).status_code == 200
     [told] = logs.calls
-    assert (told.args, told.kwargs) == (("barred_elsewhere",), {"tenant": str(ada.user_id), "sessions": 1})
+    assert (told.args, told.kwargs) == (
+        ("barred_elsewhere",),
+        {"tenant": str(ada.user_id), "sessions": 1, "keys": 0},
+    )
+
+
+async def test_keys_of_who_is_disabled_in_the_pool_end(
+    pool: Pool, database: TestDatabase, logs: CapturingLogger
+) -> None:
+    """For good: who is let in again makes others."""
+    which = {"UserPoolId": pool.settings.cognito_user_pool_id, "Username": OLD}
+    cognito = pool.aws.client("cognito-idp")
+    async with running_api(pool.settings) as api:
+        ada, bob = await pool.ada(api), await api.person("bob@example.com")
+        for person in (ada, bob):
+            put_on(database, person.user_id, "pro")
+        keys = [(await make_key(person))["key"] for person in (ada, ada, bob)]
+        programs = [program(api, key) for key in keys]
+        assert [(await one.get(f"{AUTH}/me")).status_code for one in programs] == [200] * 3
+        await api.services.identity.catching_up.close()
+
+        cognito.admin_disable_user(**which)
+        assert (await programs[0].get(f"{AUTH}/me")).status_code == 200  # it was asked about a moment ago
+        api.services.identity.catching_up._asked.clear()  # ten minutes have passed
+        assert [(await one.get(f"{AUTH}/me")).status_code for one in programs] == [200] * 3
+        await api.services.identity.catching_up.close()
+        told = [(await one.get(f"{AUTH}/me")).json().get("code") for one in programs]
+        assert told == ["key_invalid", "key_invalid", None]
+        assert (await ada.get(f"{AUTH}/me")).json()["code"] == "session_ended"
+
+        cognito.admin_enable_user(**which)
+        assert await _log_in(api, OLD) == 200
+        assert (await programs[0].get(f"{AUTH}/me")).json()["code"] == "key_invalid"
+    [said] = logs.calls
+    assert (said.args, said.kwargs["keys"]) == (("barred_elsewhere",), 2)
 
 
 async def test_a_program_that_keeps_its_old_token_asks_the_pool_now_and_then_alone(

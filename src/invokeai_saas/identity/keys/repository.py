@@ -95,6 +95,11 @@ async def find(db: AuthSessionDb, digest: bytes) -> FoundKey | None:
     return FoundKey(row.key_id, row.user_id, row.sub, row.in_plan) if row else None
 
 
+async def end_all(db: AuthSessionDb, user_id: UUID) -> list[UUID]:
+    """Ends all of a person's keys; answers which."""
+    return list(await db.scalars(select(func.api_keys_end(user_id, type_=Uuid(as_uuid=True)))))
+
+
 async def alive(db: AuthSessionDb, key_ids: Collection[UUID]) -> set[UUID]:
     """Those of the keys that are good for something now."""
     wanted = literal(list(key_ids), ARRAY(Uuid(as_uuid=True)))

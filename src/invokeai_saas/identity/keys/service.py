@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from invokeai_saas.billing import gates
-from invokeai_saas.db.session import Database, ReadSession, WriteSession
+from invokeai_saas.db.session import AuthSessionDb, Database, ReadSession, WriteSession
 from invokeai_saas.errors import Conflict, NotFound, Unauthenticated
 from invokeai_saas.identity.hashes import KeyedHashes
 from invokeai_saas.identity.keys import repository
@@ -73,6 +73,10 @@ class ApiKeys:
             self._trusted.clear()
         self._trusted[digest] = (time.monotonic() + _TRUST_SECONDS, found)
         return found
+
+    async def end_all(self, db: AuthSessionDb, user_id: UUID) -> list[UUID]:
+        """Ends all keys of somebody who is not to come in any more; answers which."""
+        return await repository.end_all(db, user_id)
 
     async def alive(self, key_ids: Collection[UUID]) -> set[UUID]:
         """Those of the keys that are good for something now."""
