@@ -14,6 +14,7 @@ Kind = Literal[
     "verify_email",
     "reset_password",
     "password_changed",
+    "key_made",
     "trial_ending",
     "receipt",
     "payment_failed",
@@ -45,6 +46,14 @@ class Nothing(MailData):
 
 class PasswordChanged(MailData):
     changed_at: AwareDatetime
+
+
+class KeyMade(MailData):
+    """Parameters: key: the name that its person gave it; prefix: how it begins, which is all that is shown of it."""
+
+    key: str = Field(max_length=100)
+    prefix: str = Field(max_length=8)
+    made_at: AwareDatetime
 
 
 class TrialEnding(MailData):
@@ -121,6 +130,7 @@ KINDS: Mapping[Kind, type[MailData]] = {
     "verify_email": Nothing,
     "reset_password": Nothing,
     "password_changed": PasswordChanged,
+    "key_made": KeyMade,
     "trial_ending": TrialEnding,
     "receipt": Receipt,
     "payment_failed": PaymentFailed,

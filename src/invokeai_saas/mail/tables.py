@@ -20,7 +20,7 @@ class OutboxMail(Base):
         CheckConstraint(
             "kind IN ('welcome', 'verify_email', 'reset_password', 'trial_ending', 'receipt',"
             " 'payment_failed', 'low_credits', 'tester_granted', 'deletion_warning', 'export_ready',"
-            " 'deletion_requested', 'account_deleted', 'password_changed')",
+            " 'deletion_requested', 'account_deleted', 'password_changed', 'key_made')",
             name="kind",
         ),
         CheckConstraint("state IN ('waiting', 'sent', 'failed')", name="state"),

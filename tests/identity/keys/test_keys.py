@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import httpx
 import psycopg
@@ -46,6 +47,19 @@ async def test_a_key_is_shown_once_and_not_kept(api: RunningApi, database: TestD
     assert made["key"][8:] not in kept and made["key"].encode().hex() not in kept
     (shown,) = (await ada.get(KEYS)).json()
     assert shown == {name: made[name] for name in made.keys() - {"key"}} | {"last_used_at": None}
+
+
+async def test_who_makes_a_key_is_told_by_mail(api: RunningApi, database: TestDatabase) -> None:
+    """In case it was somebody else. The mail has of the key what its person sees of it."""
+    ada = await on_plan(api, database)
+    made = [await make_key(ada, name=name) for name in ("My script", "Another")]
+    with psycopg.connect(database.owner) as connection:
+        query = "SELECT user_id, key, data FROM mail_outbox WHERE kind = 'key_made' ORDER BY created_at"
+        mails = connection.execute(query).fetchall()
+    assert [(who, UUID(about)) for who, about, _ in mails] == [(ada.user_id, UUID(key["id"])) for key in made]
+    for (*_, told), key in zip(mails, made, strict=True):
+        assert told.keys() == {"key", "prefix", "made_at"}
+        assert (told["key"], told["prefix"]) == (key["name"], key["prefix"])
 
 
 async def test_a_program_is_its_person(api: RunningApi, database: TestDatabase) -> None:

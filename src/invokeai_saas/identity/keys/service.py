@@ -16,6 +16,7 @@ from invokeai_saas.identity.hashes import KeyedHashes
 from invokeai_saas.identity.keys import repository
 from invokeai_saas.identity.keys.repository import FoundKey
 from invokeai_saas.identity.keys.schemas import KeyDTO, MadeKey, NewKey
+from invokeai_saas.mail import service as mail
 
 BEGINNING = "isk_"
 MOST_LIVE = 20  # of one person
@@ -90,7 +91,7 @@ class ApiKeys:
             del self._trusted[digest]
 
     async def make(self, db: WriteSession, wish: NewKey) -> MadeKey:
-        """A new key of the caller's. It is in the answer and nowhere else.
+        """A new key of the caller's. It is in the answer and nowhere else; a mail tells them that it was made.
 
         Raises:
             NotInPlan: the plan has no API keys.
@@ -108,6 +109,8 @@ class ApiKeys:
         days = wish.expires_in_days
         expires = datetime.now(UTC) + timedelta(days=days) if days is not None else None
         made = await repository.add(db, wish.name, key[:_SHOWN], self._hashes.key(key), expires)
+        told = {"key": wish.name, "prefix": key[:_SHOWN], "made_at": made.created_at}
+        await mail.enqueue(db, "key_made", str(made.id), told)  # in case it was somebody else
         return MadeKey(
             id=made.id,
             name=wish.name,
