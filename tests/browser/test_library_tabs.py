@@ -30,7 +30,7 @@ async def _choose_model(page: Page, name: str) -> None:
     """In the form of a workflow that has just been loaded: the page takes the focus away once while it settles."""
     option = page.locator("[id*='-option-']").filter(has_text=name).first
     for _ in range(6):
-        await page.get_by_role("combobox").first.fill(name)
+        await page.locator("input[role=combobox]").first.fill(name)
         with suppress(PlaywrightTimeout):
             await option.click(timeout=5_000)
             break
@@ -43,6 +43,7 @@ async def test_a_workflow_of_invokeais_run_and_kept(ada: Visitor, bob: Visitor) 
         library = await workflows.open_library("Browse Workflows")
         await library.get_by_text("Text to Image - SD1.5", exact=True).click()
         await page.get_by_role("button", name="Load", exact=True).click()
+        await library.wait_for(state="hidden")  # it has lists to choose from as well
         await _choose_model(page, "Starter")
         await person.invoke()
         await expect(person.pictures).to_have_count(1)
