@@ -45,18 +45,24 @@ async def _renewed(person: Visitor, expired: str) -> None:
     await person.page.wait_for_function("old => localStorage.getItem('auth_token') !== old", arg=expired)
 
 
-async def test_a_page_opened_the_next_day_is_still_logged_in(
-    deployment: Deployment, chromium: Browser, screenshots: Path
-) -> None:
-    ada = await Visitor.arrive(chromium, deployment.url, screenshots)
+async def _the_next_day(deployment: Deployment, chromium: Browser, shots: Path) -> tuple[Visitor, str]:
+    """Somebody who opens the page again, and the token that had ended until then."""
+    ada = await Visitor.arrive(chromium, deployment.url, shots)
     await ada.move_in("Ada")
     await _step_out(ada)
     expired = await _let_it_expire(ada, deployment)
     ada.complaints.clear()
     await ada.open("/")
     await ada.prompt.wait_for()
-    assert await ada.credits() == 500
     await _renewed(ada, expired)
+    return ada, expired
+
+
+async def test_a_page_opened_the_next_day_is_still_logged_in(
+    deployment: Deployment, chromium: Browser, screenshots: Path
+) -> None:
+    ada, _ = await _the_next_day(deployment, chromium, screenshots)
+    assert await ada.credits() == 500
     assert ada.renewals() == 1
     assert ada.page.url.endswith("/app")
     # The page's own socket has taken the new token, too: progress comes over nothing else.
@@ -84,15 +90,8 @@ async def test_a_page_left_open_goes_on_where_it_was(
 async def test_a_page_that_writes_its_first_token_back_has_the_new_one_again(
     deployment: Deployment, chromium: Browser, screenshots: Path
 ) -> None:
-    """InvokeAI's page does it when the renewal was over before it listened, which only slow machines show."""
-    ada = await Visitor.arrive(chromium, deployment.url, screenshots)
-    await ada.move_in("Ada")
-    await _step_out(ada)
-    expired = await _let_it_expire(ada, deployment)
-    await ada.open("/")
-    await ada.prompt.wait_for()
-    await _renewed(ada, expired)
-    ada.complaints.clear()
+    """InvokeAI's page does it when the renewal was over before it listened."""
+    ada, expired = await _the_next_day(deployment, chromium, screenshots)
     await _store(ada, expired)
     await ada.invoke("a red heart")
     await _renewed(ada, expired)

@@ -15,13 +15,11 @@ from invokeai_saas.identity import repository
 from invokeai_saas.identity.credentials import Credentials
 from invokeai_saas.identity.following import follow
 from invokeai_saas.identity.hashes import KeyedHashes
-from invokeai_saas.identity.keys.service import ApiKeys
+from invokeai_saas.identity.keys import service as keys_service
 from invokeai_saas.settings import Settings
 
 _AT_ONCE = 4  # of a process: log-ins ask whoever keeps passwords, too
-_REST = (
-    600.0  # seconds a person is left alone whose program goes on with a key, or a token that is to be renewed
-)
+_REST = 600.0  # seconds a person is left alone whose program goes on with a key, or with its old token
 _REMEMBERED = 20_000  # people
 _CLOSING_SECONDS = 5.0
 
@@ -34,7 +32,6 @@ class CatchingUp:
     Nobody waits for it. What fails is tried again with the person's next token, or their program's next request.
 
     Parameters:
-        keys: of the process's callers.
         ended: told which sessions and keys have just been ended.
     """
 
@@ -44,14 +41,12 @@ class CatchingUp:
         settings: Settings,
         hashes: KeyedHashes,
         credentials: Credentials,
-        keys: ApiKeys,
         ended: Callable[[Collection[UUID]], Awaitable[None]],
     ) -> None:
         self._database = database
         self._settings = settings
         self._hashes = hashes
         self._credentials = credentials
-        self._keys = keys
         self._ended = ended
         self._asked: dict[str, float] = {}  # when, by `time.monotonic`
         self._tasks: set[asyncio.Task[None]] = set()
@@ -102,6 +97,6 @@ class CatchingUp:
     async def _bar(self, user_id: UUID) -> None:
         async with self._database.authenticate() as db:
             sessions = await repository.revoke_sessions(db, user_id)
-            keys = await self._keys.end_all(db, user_id)
+            keys = await keys_service.end_all(db, user_id)
         await self._ended([*sessions, *keys])
         log.info("barred_elsewhere", tenant=str(user_id), sessions=len(sessions), keys=len(keys))

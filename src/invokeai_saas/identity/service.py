@@ -122,9 +122,7 @@ class Identity:
         self._sessions_ended = sessions_ended
         self._hashes = KeyedHashes(settings.identity_secret.get_secret_value())
         self.keys = ApiKeys(database, self._hashes)
-        self.catching_up = CatchingUp(
-            database, settings, self._hashes, self._credentials, self.keys, self.ended
-        )
+        self.catching_up = CatchingUp(database, settings, self._hashes, self._credentials, self.ended)
         self._trusted: dict[str, tuple[float, Person]] = {}
 
     async def sign_up(

@@ -12,11 +12,11 @@ from uuid import UUID
 from invokeai_saas.billing import gates
 from invokeai_saas.db.session import AuthSessionDb, Database, ReadSession, WriteSession
 from invokeai_saas.errors import Conflict, NotFound, Unauthenticated
+from invokeai_saas.identity import notices
 from invokeai_saas.identity.hashes import KeyedHashes
 from invokeai_saas.identity.keys import repository
 from invokeai_saas.identity.keys.repository import FoundKey
 from invokeai_saas.identity.keys.schemas import KeyDTO, MadeKey, NewKey
-from invokeai_saas.mail import service as mail
 
 BEGINNING = "isk_"
 MOST_LIVE = 20  # of one person
@@ -75,10 +75,6 @@ class ApiKeys:
         self._trusted[digest] = (time.monotonic() + _TRUST_SECONDS, found)
         return found
 
-    async def end_all(self, db: AuthSessionDb, user_id: UUID) -> list[UUID]:
-        """Ends all keys of somebody who is not to come in any more; answers which."""
-        return await repository.end_all(db, user_id)
-
     async def alive(self, key_ids: Collection[UUID]) -> set[UUID]:
         """Those of the keys that are good for something now."""
         async with self._database.authenticate() as db:
@@ -109,8 +105,7 @@ class ApiKeys:
         days = wish.expires_in_days
         expires = datetime.now(UTC) + timedelta(days=days) if days is not None else None
         made = await repository.add(db, wish.name, key[:_SHOWN], self._hashes.key(key), expires)
-        told = {"key": wish.name, "prefix": key[:_SHOWN], "made_at": made.created_at}
-        await mail.enqueue(db, "key_made", str(made.id), told)  # in case it was somebody else
+        await notices.key_made(db, made.id, wish.name, key[:_SHOWN], made.created_at)
         return MadeKey(
             id=made.id,
             name=wish.name,
@@ -130,3 +125,8 @@ async def revoke(db: WriteSession, key_id: UUID) -> None:
     """Ends a key of the caller's. Raises NotFound."""
     if not await repository.revoke(db, key_id):
         raise NotFound("This API key")
+
+
+async def end_all(db: AuthSessionDb, user_id: UUID) -> list[UUID]:
+    """Ends all keys of somebody who is not to come in any more; answers which."""
+    return await repository.end_all(db, user_id)

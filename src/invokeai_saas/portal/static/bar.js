@@ -87,7 +87,7 @@
   let connected = false;
   let looked = 0; // when we last asked
   let told = 0; // how often we were told of credits
-  let looks = 0; // how often
+  let looks = 0; // how often we have asked
   let shown = 0; // which look's answer is shown: one that comes after a later one's is out of date
   let pending = 0; // timer of a look that is due
   let rail = null; // the page's element that we stand in
