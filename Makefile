@@ -31,13 +31,14 @@ demo: install ## sign up, make one picture of PROMPT over the public API, stop
 	@$(PY) -m invokeai_saas demo
 
 test: dev ## the test suite, the engine's part in its own environment
-	$(PY) -m pytest -n $(TEST_PROCESSES) --dist loadfile
+	.ci/twice $(PY) -m pytest -n $(TEST_PROCESSES) --dist loadfile
 	$(MAKE) test-engine
 
 test-engine: dev
 	$(ENGINE_PY) -m pytest -c /dev/null --rootdir . --confcutdir tests/models_starter --import-mode=importlib \
 		-o pythonpath=. -q tests/models_starter/test_networks.py tests/models_starter/test_textures.py
-	$(ENGINE_PY) -m pytest -c tests/worker_engine/pytest.ini --rootdir . tests/worker_engine
+	.ci/twice $(ENGINE_PY) -m pytest -n $(TEST_PROCESSES) --dist loadfile -c tests/worker_engine/pytest.ini --rootdir . \
+		tests/worker_engine
 
 lint: dev ## style and types
 	$(PY) -m ruff format --check .

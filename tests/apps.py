@@ -107,7 +107,7 @@ class LiveApi(RunningApi):
         return self.settings.public_url
 
     def nobody(self) -> Subject:
-        client = httpx.AsyncClient(base_url=self.url, timeout=60)
+        client = httpx.AsyncClient(base_url=self.url, timeout=120)
         self.clients.append(client)
         return Subject(client)
 

@@ -36,7 +36,7 @@ class Aws:
 
     def empty(self) -> None:
         """Forgets all that was made there."""
-        httpx.post(f"{self.url}/moto-api/reset", timeout=60).raise_for_status()
+        httpx.post(f"{self.url}/moto-api/reset", timeout=120).raise_for_status()
 
     def settings(self) -> dict[str, Any]:
         """What a process needs to know to speak to it."""
@@ -98,12 +98,12 @@ def aws_server(log: Path, environment: dict[str, str] | None = None) -> Iterator
         )
     url = f"http://{LOOPBACK}:{port}"
     try:
-        with httpx.Client(transport=httpx.HTTPTransport(retries=10), timeout=60) as client:
+        with httpx.Client(transport=httpx.HTTPTransport(retries=10), timeout=120) as client:
             client.get(f"{url}/moto-api/").raise_for_status()
         yield Aws(url)
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(120)
 
 
 @contextmanager

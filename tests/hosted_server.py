@@ -269,7 +269,7 @@ class HostedPool:
             }
             for key_id, key in self._keys
         ]
-        theirs = httpx.get(f"{self.aws.url}/{self.pool}/.well-known/jwks.json", timeout=60).json()["keys"]
+        theirs = httpx.get(f"{self.aws.url}/{self.pool}/.well-known/jwks.json", timeout=120).json()["keys"]
         return Answer.json(200, {"keys": [*own, *theirs]})
 
 
@@ -326,7 +326,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _hand_on(self, body: bytes) -> None:
         """AWS's own API."""
         sent = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "content-length")}
-        answer = httpx.post(self.pool.aws.url, content=body, headers=sent, timeout=60)
+        answer = httpx.post(self.pool.aws.url, content=body, headers=sent, timeout=120)
         kept = {k: v for k, v in answer.headers.items() if k.startswith("x-amz") or k == "content-type"}
         self._send(Answer(answer.status_code, answer.content, kept))
 

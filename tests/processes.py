@@ -64,7 +64,7 @@ class ChildProcess:
         assert self._child is not None
         self._child.terminate()
         try:
-            self._child.wait(60)
+            self._child.wait(120)
         except subprocess.TimeoutExpired:
             self.kill()
         print(self._log.read_text(errors="replace")[-4000:])  # noqa: T201 - pytest shows it for failures only
@@ -78,7 +78,7 @@ def saas(settings: Settings, name: str, python: str | Path = sys.executable) -> 
 
 def wait_for(url: str) -> None:
     """Until the API answers. The transport tries to connect again by itself, ever more slowly."""
-    with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=30) as client:
+    with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=120) as client:
         client.get(f"{url}/api/v1/app/version").raise_for_status()
 
 

@@ -35,7 +35,7 @@ class LocalStripe:
     def fill_in(self, page: str, number: str = GOOD, **more: str) -> httpx.Response:
         """Sends a page's card form as a browser would, without following where it leads."""
         form = {"number": number, "expiry": "12 / 40", "cvc": "123", **more}
-        with httpx.Client(timeout=60) as browser:
+        with httpx.Client(timeout=120) as browser:
             return browser.post(page, data=form)
 
 
@@ -65,7 +65,7 @@ def local_stripe(folder: Path, *, deliver: bool = False) -> Iterator[LocalStripe
     library = HTTPXClient(allow_sync_methods=True)
     client = StripeClient(KEY, base_addresses=addresses, http_client=library)  # type: ignore[arg-type]
     try:
-        with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=60) as probe:
+        with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=120) as probe:
             probe.get(url)
         yield LocalStripe(url, account, client)
     finally:

@@ -236,7 +236,6 @@ async def _problems(row: Access, scene: Scene, others: dict[str, Subject]) -> li
     return found
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("group", GROUPS)
 async def test_everybody_gets_what_the_matrix_says(
     api: RunningApi, database: TestDatabase, group: str
@@ -254,7 +253,6 @@ async def test_everybody_gets_what_the_matrix_says(
     assert not found, "\n".join(found)
 
 
-@pytest.mark.timeout(600)
 async def test_a_colleague_with_whom_nothing_is_shared_is_a_stranger(
     api: RunningApi, database: TestDatabase
 ) -> None:

@@ -68,5 +68,5 @@ async def test_closing_waits_no_longer_than_seconds() -> None:
     sent = Sent()
     batches = Batches("numbers", sent.send, most=2)
     batches.add(1)
-    await asyncio.wait_for(batches.close(), 10)
+    await asyncio.wait_for(batches.close(), 120)
     assert sent.batches == [[1]]

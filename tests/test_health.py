@@ -63,4 +63,4 @@ def test_what_is_not_asked_rightly_is_said(arguments: list[str], capsys: pytest.
 def _asked(what: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "invokeai_saas.health", what]
     env = {**os.environ, **environment}
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)

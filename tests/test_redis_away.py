@@ -71,7 +71,7 @@ async def _make_picture(person: Subject) -> None:
     async def completed() -> bool:
         return bool((await person.get(f"{QUEUE}/i/{item}")).json()["status"] == "completed")
 
-    await eventually(completed, seconds=30)
+    await eventually(completed)
 
 
 async def _log_in(api: RunningApi, email: str, password: str) -> int:
@@ -99,7 +99,7 @@ async def test_killed_while_people_work_and_back_again(
             await ada.get(f"{QUEUE}/status")
             return any(key.startswith("ratelimit:") for key in valkey.names())
 
-        await eventually(counted_again, seconds=20)
+        await eventually(counted_again)
     assert violations(database) == {}
 
 

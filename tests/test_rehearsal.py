@@ -113,7 +113,6 @@ def _running(settings: Settings) -> Iterator[None]:
         yield
 
 
-@pytest.mark.timeout(300)
 async def test_from_sign_up_to_picture(deployment: Deployment, aws: Aws, database: TestDatabase) -> None:
     report = await deployment.visit()  # a stranger signs up
     assert report.credits >= 1
@@ -130,7 +129,7 @@ async def test_from_sign_up_to_picture(deployment: Deployment, aws: Aws, databas
 
 async def _comes_back(deployment: Deployment, aws: Aws) -> None:
     """Signs up, confirms the address with Cognito's code, logs in with the password, and has a picture too."""
-    async with httpx.AsyncClient(base_url=deployment.url, timeout=30) as ada:
+    async with httpx.AsyncClient(base_url=deployment.url, timeout=120) as ada:
         account = {"email": EMAIL, "password": PASSWORD}
         opened = await ada.post("/api/v1/auth/sign-up", json=account)
         assert opened.status_code == 201, opened.text
@@ -140,7 +139,7 @@ async def _comes_back(deployment: Deployment, aws: Aws) -> None:
     await deployment.visit(**account)
 
     async def welcomed() -> bool:
-        async with httpx.AsyncClient(timeout=60) as client:
+        async with httpx.AsyncClient(timeout=120) as client:
             sent = (await client.get(f"{aws.url}/moto-api/data.json")).json()["ses"].get("RawMessage", [])
         return any(EMAIL in str(mail["destinations"]) or EMAIL in mail["raw_data"] for mail in sent)
 

@@ -32,7 +32,7 @@ async def test_the_command_says_what_is_missing_and_ends() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "invokeai_saas", "api", env=environment, stderr=asyncio.subprocess.PIPE
     )
-    _, said = await asyncio.wait_for(process.communicate(), 30)
+    _, said = await asyncio.wait_for(process.communicate(), 120)
     assert process.returncode == 1
     assert b"DATABASE_URL is not set" in said
     assert b"Traceback" not in said

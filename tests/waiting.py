@@ -15,7 +15,7 @@ _Seen = TypeVar("_Seen")
 async def eventually(look: Callable[[], Awaitable[_Seen | None]], seconds: float = ...) -> _Seen: ...
 @overload
 async def eventually(look: Callable[[], _Seen | None], seconds: float = ...) -> _Seen: ...
-async def eventually(look: Callable[[], Any], seconds: float = 30.0) -> Any:
+async def eventually(look: Callable[[], Any], seconds: float = 120.0) -> Any:
     """Looks until it sees something true, and answers it.
 
     Raises:

@@ -25,7 +25,7 @@ from tests.apps import PASSWORD
 DESKTOP = (1280, 800)
 WIDE = (1600, 1000)  # every panel of the canvas and the workflow editor beside each other
 PHONE = (390, 844)
-PATIENCE = 60_000  # ms; the page takes seconds to start on a busy machine
+PATIENCE = 120_000  # ms; the page takes seconds to start on a busy machine
 expect.set_options(timeout=PATIENCE)
 
 # What the page asks for although it is not this person's to have: InvokeAI's own server answers the same to everybody

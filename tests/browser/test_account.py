@@ -15,7 +15,6 @@ from tests.browser.street import Street
 from tests.servers import TestDatabase
 from tests.stripe_server import GOOD
 
-pytestmark = pytest.mark.timeout(300)
 SIZES = {"desktop": DESKTOP, "phone": PHONE, "small": (360, 640)}
 USED = """
     INSERT INTO usage_records (user_id, job_id, action_type, model_used, gpu_tier, steps, width, height, batch_size,

@@ -5,15 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import psycopg
-import pytest
 from playwright.async_api import Browser, expect
 
 from tests.apps import PASSWORD
 from tests.browser.street import Street
 from tests.browser.test_account import assert_fits, log_in, visitor
 from tests.servers import TestDatabase
-
-pytestmark = pytest.mark.timeout(300)
 
 
 async def test_a_key_is_made_shown_once_and_revoked(

@@ -11,8 +11,6 @@ from playwright.async_api import Browser, Route, expect
 from tests.browser.conftest import Deployment
 from tests.browser.people import DESKTOP, PATIENCE, PHONE, Visitor
 
-pytestmark = pytest.mark.timeout(300)
-
 # Controls of the page that lie under our bar, or reach into it, as it is painted: a frame may begin with the page's own
 # changes, which the bar follows before anybody sees them.
 _COVERED = """async () => {

@@ -13,7 +13,6 @@ from tests.browser.studio import Gallery
 from tests.browser.test_tabs import at_once, both
 from tests.gallery.files import encoded, picture
 
-pytestmark = pytest.mark.timeout(300)
 PICTURES = {"Ada": 2, "Bob": 3}
 
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.browser.street import Street
 from tests.stripe_server import DECLINED, GOOD
 from tests.waiting import eventually
-
-pytestmark = pytest.mark.timeout(300)
 
 
 async def test_a_plan_is_bought_and_ended(street: Street, screenshots: Path) -> None:

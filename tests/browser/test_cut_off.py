@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Browser, WebSocketRoute, expect
 
 from tests.browser.conftest import Deployment
 from tests.browser.people import PATIENCE, STARTER, Visitor
 from tests.graphs import batch_body, picture_graph
 from tests.waiting import eventually
-
-pytestmark = pytest.mark.timeout(300)
 
 
 class Wire:
@@ -68,7 +65,7 @@ async def test_a_picture_made_while_the_page_was_cut_off_is_there_when_it_is_bac
     before = wire.made
     await wire.pull()
     await _enqueue(ada, deployment, token)
-    await eventually(lambda: _made(ada, deployment, token), 60)
+    await eventually(lambda: _made(ada, deployment, token))
     await ada.page.wait_for_timeout(3000)  # nothing but the socket would tell the page
     await expect(ada.pictures).to_have_count(0)
     await ada.look("cut-off")

@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from zipfile import ZipFile
 
-import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import Deployment
 from tests.browser.people import Visitor
 from tests.gallery.files import encoded, phone_photo, picture
-
-pytestmark = pytest.mark.timeout(300)
 
 
 async def test_uploaded_and_downloaded(

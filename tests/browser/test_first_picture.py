@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import Deployment
 from tests.browser.people import Visitor
-
-pytestmark = pytest.mark.timeout(300)
 
 
 async def test_from_a_prompt_to_a_picture(

@@ -16,8 +16,6 @@ from tests.hosted_server import HostedPool, hosted_pool
 from tests.identity.hosted.conftest import EMAIL, Place
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @pytest.fixture
 async def place(settings: Settings, aws: Aws) -> AsyncIterator[Place]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Browser, expect
 
 from invokeai_saas.storage.objects import open_object_store
 from invokeai_saas.studio.shipped import Shipped, publish_pictures
 from tests.browser.conftest import Deployment
 from tests.browser.people import PATIENCE, Visitor
-
-pytestmark = pytest.mark.timeout(300)
 
 
 async def test_a_copy_of_a_shipped_workflow_is_kept_and_is_nobody_elses(

@@ -16,8 +16,6 @@ from tests.browser.people import Visitor
 from tests.browser.studio import Workflows
 from tests.browser.test_tabs import both
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @pytest.fixture(scope="module", autouse=True)
 def published(deployment: Deployment) -> None:

@@ -25,8 +25,6 @@ from tests.processes import saas
 from tests.servers import TestDatabase
 from tests.stripe_server import DECLINED, FAILS_LATER, GOOD
 
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.fixture
 async def town(

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Browser, expect
 
 from tests.apps import PASSWORD
 from tests.browser.conftest import Deployment
 from tests.browser.people import PHONE, Visitor
-
-pytestmark = pytest.mark.timeout(300)
 
 
 async def test_sign_up_shows_each_mistake_beside_its_field(

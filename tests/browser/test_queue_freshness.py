@@ -6,14 +6,10 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Browser, Route, WebSocket, expect
 
 from tests.browser.conftest import Deployment
 from tests.browser.people import PATIENCE, Visitor
-
-pytestmark = pytest.mark.timeout(300)
-
 
 SLOW_READER = """
     const read = Response.prototype.text;

@@ -14,7 +14,6 @@ from tests.browser.studio import Workflows
 from tests.browser.test_tabs import PROMPTS, both
 from tests.conformance.document import ENGINE, ROOT
 
-pytestmark = pytest.mark.timeout(420)
 MISSING = (
     "InvokeAI's engine is missing, so NO WORKFLOW OF THE EDITOR WAS RUN BY IT. `make dev` makes .venv-engine."
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Browser, expect
 
 from invokeai_saas.mail.sending import Mailer
@@ -14,7 +13,6 @@ from tests.browser.conftest import Deployment
 from tests.browser.people import PATIENCE, PHONE, Visitor
 from tests.mail.box import Mailbox
 
-pytestmark = pytest.mark.timeout(300)
 NEW_PASSWORD = "Another-horse-8"
 
 

@@ -7,14 +7,11 @@ from pathlib import Path
 
 import jwt
 import psycopg
-import pytest
 from playwright.async_api import Browser, Route, expect
 
 from invokeai_saas.services import local_issuer
 from tests.browser.conftest import Deployment
 from tests.browser.people import Visitor
-
-pytestmark = pytest.mark.timeout(300)
 
 
 async def _token(person: Visitor) -> str:

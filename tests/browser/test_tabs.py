@@ -11,14 +11,12 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import pytest
 from PIL import Image
 from playwright.async_api import expect
 
 from tests.browser.people import PATIENCE, STARTER, Visitor
 from tests.browser.studio import Canvas, Gallery, Queue, Workflows
 
-pytestmark = pytest.mark.timeout(300)
 PROMPTS = {"Ada": "a red heart", "Bob": "a blue circle"}
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import Deployment
 from tests.browser.people import PATIENCE, Visitor
 from tests.gallery.videos.films import film
-
-pytestmark = pytest.mark.timeout(300)
 
 
 async def test_uploaded_and_played(

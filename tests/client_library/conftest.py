@@ -61,7 +61,7 @@ def command(address: str, token: str) -> list[str]:
 def _install_model(stock: Contender, model: Path) -> None:
     token = peer.admin_token(stock)
     job = stock.call("POST", f"/api/v2/models/install?source={model}&inplace=true", MODEL, token)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while job["status"] not in ("completed", "error") and time.monotonic() < deadline:
         time.sleep(0.2)
         job = stock.call("GET", f"/api/v2/models/install/{job['id']}", token=token)

@@ -74,7 +74,7 @@ async def with_events(client: InvokeAIClient) -> None:
         auth={"token": TOKEN} if TOKEN else None,
         socketio_path="/ws/socket.io",
         transports=["websocket"],
-        wait_timeout=30,
+        wait_timeout=120,
     )
     client._sio, client._sio_connected = socket, True
 
@@ -396,7 +396,7 @@ def cancelling(client: InvokeAIClient) -> dict[str, Any]:
     long.submit_sync()
     waiting.submit_sync()
     queue = client.queue_repo.get_queue()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not queue.count_running() and time.monotonic() < deadline:
         time.sleep(0.1)
     current = queue.get_current()
@@ -407,7 +407,7 @@ def cancelling(client: InvokeAIClient) -> dict[str, Any]:
         "others": queue.cancel_all_except_current().canceled,
     }
     seen["cancelled"] = queue.get_item(long.item_id).cancel()
-    seen["idle"] = queue.wait_until_idle(timeout=60, poll_interval=0.2)
+    seen["idle"] = queue.wait_until_idle(timeout=120, poll_interval=0.2)
     seen["states"] = [queue.get_item(h.item_id).refresh().status.value for h in (long, waiting)]
     seen["by_ids"] = len(queue.get_items_by_ids([long.item_id, waiting.item_id]))
     try:

@@ -20,8 +20,6 @@ from tests.plans import put_on
 from tests.servers import TestDatabase
 from tests.workers import working
 
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.fixture
 async def seen_here(environments: None, live_api: LiveApi, database: TestDatabase) -> dict[str, Any]:

@@ -100,4 +100,4 @@ class Player:
             queue = status.json()["queue"]
             return bool(queue["pending"] + queue["in_progress"] == 0)
 
-        await eventually(idle, seconds=60)
+        await eventually(idle)

@@ -55,7 +55,7 @@ def served(folder: Path) -> Iterator[str]:
     )
     with running(contender):
         url = f"http://{HOST}:{port}"
-        with httpx.Client(base_url=f"{url}/api/v1/auth", timeout=60) as client:
+        with httpx.Client(base_url=f"{url}/api/v1/auth", timeout=120) as client:
             client.post("/setup", json=_ADMIN).raise_for_status()
             login = client.post("/login", json={"email": _ADMIN["email"], "password": PASSWORD})
             bearer = {"Authorization": f"Bearer {login.json()['token']}"}

@@ -67,14 +67,14 @@ def served(settings: Settings) -> Iterator[str]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not server.started:
             assert thread.is_alive() and time.monotonic() < deadline
             time.sleep(0.05)
         yield there.public_url
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(120)
 
 
 @dataclass(frozen=True)
@@ -86,20 +86,20 @@ class Service:
 
     def document(self) -> Json:
         """Ours, without the log-in: each request here has the token that is meant, and no made-up one."""
-        found = _needed(httpx.get(f"{self.url}/openapi.json", timeout=60).json())
+        found = _needed(httpx.get(f"{self.url}/openapi.json", timeout=120).json())
         del found["security"], found["components"]["securitySchemes"]
         return found
 
     def sign_up(self) -> tuple[str, UUID]:
         """(token, user_id) of a new person."""
         person = {"email": f"{uuid4()}@example.com", "password": PASSWORD}
-        answer = httpx.post(f"{self.url}/api/v1/auth/sign-up", json=person, timeout=60).json()
+        answer = httpx.post(f"{self.url}/api/v1/auth/sign-up", json=person, timeout=120).json()
         return answer["token"], UUID(answer["user"]["user_id"])
 
     def things(self, token: str, user_id: UUID) -> dict[str, str]:
         """Something of the person's for each name that a path's parameter has."""
         with httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60
+            base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=120
         ) as client:
             board = client.post("/api/v1/boards/", params={"board_name": "Hearts"}).json()["board_id"]
             queued = client.post("/api/v1/queue/default/enqueue_batch", json=batch_body()).json()
@@ -193,7 +193,7 @@ class Caller:
         @hypothesis.given(case=strategy)
         @_examples(EXAMPLES if self.token else max(1, EXAMPLES // 3))
         def ask(case: Any) -> None:
-            answer = case.call(base_url=self.service.url, session=self.session, headers=headers, timeout=60)
+            answer = case.call(base_url=self.service.url, session=self.session, headers=headers, timeout=120)
             if answer.status_code == 400 and answer.text == NOT_HTTP:
                 return
             try:

@@ -76,7 +76,6 @@ async def _problems(scene: Scene, operation: Operation, succeeded: set[str]) -> 
     return []
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("group", GROUPS)
 async def test_good_calls_get_invokeais_answers(api: RunningApi, database: TestDatabase, group: str) -> None:
     scene = await new_scene(api, database, own_models=True)

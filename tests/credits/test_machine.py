@@ -10,7 +10,6 @@ from tests.credits.world import World
 from tests.servers import TestDatabase
 
 
-@pytest.mark.timeout(240)
 def test_the_books_are_right_whatever_happens(database: TestDatabase) -> None:
     world = World(database)
     try:

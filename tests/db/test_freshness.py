@@ -112,7 +112,7 @@ async def test_the_picture_is_there_when_its_event_comes(lagging: Settings) -> N
             await ada.post(f"{QUEUE}/enqueue_batch", json=batch_body())
             _later(lagging, ada)  # what was written itself is long past
             async with working(lagging):
-                assert await asyncio.wait_for(seen, 60) == 1
+                assert await asyncio.wait_for(seen, 120) == 1
             _later(lagging, ada)
             assert await _pictures(ada) == 0  # the reader's
 

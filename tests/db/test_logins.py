@@ -106,7 +106,7 @@ async def test_the_api_goes_on_when_a_password_is_renewed(
     process = saas(named, "api")
     with renewable(database), process:
         wait_for(url)
-        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=120) as client:
             body = {"email": "ada@example.com", "password": PASSWORD}
             client.headers["authorization"] = (
                 f"Bearer {(await client.post('/api/v1/auth/sign-up', json=body)).json()['token']}"

@@ -68,4 +68,4 @@ async def test_books_that_do_not_agree_are_refused(api: RunningApi, database: Te
 def _command(url: str, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "invokeai_saas", "admin", "restored", *options]
     env = {**os.environ, "DATABASE_OWNER_URL": url}
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)

@@ -151,7 +151,7 @@ async def test_actions_after_a_commit_are_bounded_in_time_and_fail_alone(
         await asyncio.sleep(0.2)
         done.append("slowly")
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         async with pools.write(SOMEBODY) as session:
             session.after_commit(fail)
             session.after_commit(act, seconds=30)

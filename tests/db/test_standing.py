@@ -131,7 +131,7 @@ def test_closing_cuts_off_what_is_under_way(database: TestDatabase) -> None:
     while not connection.busy():
         time.sleep(0.01)
     connection.close()
-    thread.join(30)
+    thread.join(120)
     assert len(errors) == 1
     assert connection.nothing() is None
     connection.close()
@@ -142,7 +142,7 @@ def test_threads_wait_for_each_others_transactions(connection: Connection) -> No
     within, asked = threading.Event(), threading.Event()
 
     def other() -> None:
-        within.wait(10)
+        within.wait(120)
         connection.pid()
         asked.set()
 
@@ -151,5 +151,5 @@ def test_threads_wait_for_each_others_transactions(connection: Connection) -> No
     with connection.transaction():
         within.set()
         assert not asked.wait(0.2)
-    assert asked.wait(10)
+    assert asked.wait(120)
     thread.join()

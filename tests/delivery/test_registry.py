@@ -42,7 +42,7 @@ def _scan_finds(account: Aws, digest: str, status: str, counts: dict[str, int]) 
     body = json.dumps({"results": [found], "account_id": DEFAULT_ACCOUNT_ID, "region": REGION}).encode()
     url = f"{account.url}/moto-api/static/ecr/scan-finding-results"
     request = urllib.request.Request(url, body, {"content-type": "application/json"}, method="POST")
-    urllib.request.urlopen(request, timeout=10).close()
+    urllib.request.urlopen(request, timeout=120).close()
 
 
 def test_a_tag_is_asked_for_its_digest(world: World) -> None:

@@ -93,7 +93,7 @@ def test_each_step_of_delivery_is_a_command() -> None:
     assert called == {"digest", "scan", "migrate", "running", "release", "workers", "restore-drill"}
     for command in called:
         asked = [sys.executable, "-m", "infra.delivery", command, "--help"]
-        subprocess.run(asked, cwd=ROOT, capture_output=True, check=True, timeout=60)
+        subprocess.run(asked, cwd=ROOT, capture_output=True, check=True, timeout=120)
 
 
 def test_each_image_is_built_once_and_production_gets_stagings_digests() -> None:

@@ -76,7 +76,7 @@ def test_the_roles_are_given_a_password_each(database: TestDatabase) -> None:
             given[key] = getattr(settings, key.lower()).get_secret_value()
     asked = [sys.executable, "-m", "invokeai_saas", *SERVICES["roles"]["command"][1:]]
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    done = subprocess.run(asked, env=kept | given, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(asked, env=kept | given, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "The roles are there" in done.stdout
 
@@ -93,7 +93,7 @@ def test_commands_are_commands() -> None:
         program, *words = service["command"]
         assert program == "invokeai-saas"
         asked = [sys.executable, "-m", "invokeai_saas", *words, "--help"]
-        subprocess.run(asked, capture_output=True, check=True, timeout=60)
+        subprocess.run(asked, capture_output=True, check=True, timeout=120)
 
 
 def test_images_are_ours_and_none_is_latest() -> None:

@@ -108,7 +108,7 @@ def troubled(aws: Aws, *troubles: str) -> Iterator[str]:
             trouble = left.pop(0) if left else None
             if trouble in (None, "lost"):
                 headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
-                answer = httpx.post(f"{aws.url}{self.path}", content=body, headers=headers, timeout=60)
+                answer = httpx.post(f"{aws.url}{self.path}", content=body, headers=headers, timeout=120)
                 if trouble == "lost":
                     self.close_connection = True
                     return
@@ -133,5 +133,5 @@ def troubled(aws: Aws, *troubles: str) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(120)
     assert not left, "a trouble was not met"

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 def connect(addresses: Addresses, password: str | None = None) -> psycopg.Connection[tuple[object, ...]]:
     url = addresses.postgres_url(addresses.superuser, password or addresses.superuser_password, "postgresql")
-    return psycopg.connect(url, autocommit=True, connect_timeout=30)
+    return psycopg.connect(url, autocommit=True, connect_timeout=120)
 
 
 def bucket(addresses: Addresses, secret: str | None = None) -> S3Store:
@@ -71,7 +71,7 @@ def everywhere(*texts: str) -> dict[str, list[str]]:
     return {name: sorted(texts) for name in ("postgres", "valkey", "objects")}
 
 
-def until(ask: Callable[[], T], wanted: Callable[[T], bool], seconds: float = 60.0) -> T:
+def until(ask: Callable[[], T], wanted: Callable[[T], bool], seconds: float = 120.0) -> T:
     """Ask until the answer is as wanted; connection errors count as no answer yet."""
     deadline = time.monotonic() + seconds
     while True:
@@ -86,7 +86,7 @@ def until(ask: Callable[[], T], wanted: Callable[[T], bool], seconds: float = 60
         time.sleep(0.05)
 
 
-def gone(pids: list[int], seconds: float = 60.0) -> bool:
+def gone(pids: list[int], seconds: float = 120.0) -> bool:
     """Whether all these processes end in time."""
     processes = []
     for pid in pids:
@@ -124,4 +124,4 @@ class Owner:
         """Let it stop its servers; its exit status."""
         assert self.process.stdin is not None
         self.process.stdin.close()
-        return self.process.wait(60)
+        return self.process.wait(120)

@@ -107,7 +107,7 @@ def test_store_refuses_the_unsigned(running: Running) -> None:
     filer = f"http://127.0.0.1:{running.servers.ports()['filer']}/buckets"
     for door in (addresses.s3_endpoint, filer):
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(f"{door}/{addresses.s3_bucket}/secret/picture", timeout=30)
+            urllib.request.urlopen(f"{door}/{addresses.s3_bucket}/secret/picture", timeout=120)
         assert refused.value.code in (401, 403)
 
 

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import psycopg
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -147,7 +146,6 @@ def _act(books: Books, name: str, *values: Any) -> None:
         getattr(books, name)(books.people[person], *rest)
 
 
-@pytest.mark.timeout(240)
 @settings(
     max_examples=60,
     deadline=None,

@@ -45,7 +45,7 @@ async def _listening(api: LiveApi, subject: Subject) -> AsyncIterator[Heard]:
     client.on("*", hear)
     auth = {"token": subject.token}
     await client.connect(
-        api.url, auth=auth, socketio_path="/ws/socket.io", transports=["websocket"], wait_timeout=30
+        api.url, auth=auth, socketio_path="/ws/socket.io", transports=["websocket"], wait_timeout=120
     )
     await client.emit("subscribe_bulk_download", {"bulk_download_id": "default"})
     try:
@@ -75,7 +75,7 @@ async def _archive(subject: Subject, name: str) -> ZipFile:
         answer = await subject.get(f"{PATH}/{name}")
         return answer if answer.status_code == 200 else None
 
-    answer = await eventually(look, 20)
+    answer = await eventually(look)
     assert answer.headers["content-type"] == "application/zip"
     assert int(answer.headers["content-length"]) == len(answer.content)
     archive = ZipFile(io.BytesIO(answer.content))
@@ -91,7 +91,7 @@ def _one(database: TestDatabase, query: str, *values: Any) -> Any:
 
 async def _state(database: TestDatabase, name: str, expected: str) -> None:
     query = "SELECT state FROM bulk_downloads WHERE item_name = %s"
-    await eventually(lambda: _one(database, query, name) == expected, 20)
+    await eventually(lambda: _one(database, query, name) == expected)
 
 
 def _files(objects: ObjectStore, user_id: UUID) -> list[str]:
@@ -141,7 +141,7 @@ async def test_events_reach_their_person_and_nobody_else(live_api: LiveApi, data
     picture = await _stored(ada, objects)
     async with _listening(live_api, ada.subject) as heard, _listening(live_api, bob.subject) as bobs:
         name = await _ask(ada.subject, image_names=[picture])
-        await eventually(lambda: len(heard) == 2, 20)
+        await eventually(lambda: len(heard) == 2)
         expected = {
             "bulk_download_id": "default",
             "bulk_download_item_id": name.removesuffix(".zip"),
@@ -155,7 +155,7 @@ async def test_events_reach_their_person_and_nobody_else(live_api: LiveApi, data
         assert len((await ada.subject.get(f"{PATH}/{name}")).content) > 100
         board = ada.board()
         await _ask(ada.subject, board_id=board)
-        await eventually(lambda: len(heard) == 4, 20)
+        await eventually(lambda: len(heard) == 4)
         assert (heard[3][0], heard[3][1]["error"]) == (
             "bulk_download_error",
             "There are no pictures to download.",
@@ -279,7 +279,7 @@ async def test_a_store_that_goes_away_fails_it(
     monkeypatch.setattr(ObjectStore, "open", away)
     async with _listening(live_api, ada.subject) as heard:
         name = await _ask(ada.subject, image_names=[picture])
-        await eventually(lambda: len(heard) == 2, 20)
+        await eventually(lambda: len(heard) == 2)
     assert heard[1][0] == "bulk_download_error"
     assert heard[1][1]["error"].startswith("The file store cannot be reached")
     await _state(database, name, "failed")
@@ -304,8 +304,8 @@ async def test_a_server_that_stops_says_so(
         listening = _listening(live_api, here)
         heard = await listening.__aenter__()
         name = await _ask(ada.subject, image_names=[picture])
-        await eventually(lambda: heard, 20)
-    await eventually(lambda: len(heard) == 2, 20)
+        await eventually(lambda: heard)
+    await eventually(lambda: len(heard) == 2)
     await listening.__aexit__(None, None, None)
     assert (heard[1][0], heard[1][1]["bulk_download_item_name"]) == ("bulk_download_error", name)
     await _state(database, name, "failed")
@@ -343,7 +343,7 @@ async def test_what_a_dead_process_left_is_ended(
     async with _listening(live_api, ada.subject) as heard:
         await asyncio.to_thread(upkeep.reap_downloads)
         await asyncio.to_thread(upkeep.reap_downloads)
-        await eventually(lambda: heard, 20)
+        await eventually(lambda: heard)
     assert [event for event, _ in heard] == ["bulk_download_error"]
     assert heard[0][1]["bulk_download_item_name"] == dead
     assert set(heard[0][1]) == {
@@ -371,7 +371,7 @@ async def test_who_was_given_up_leaves_nothing_to_fetch(
 
     monkeypatch.setattr(ObjectStore, "put_stream", slow)
     name = await _ask(ada.subject, image_names=[await _stored(ada, objects)])
-    await eventually(lambda: _files(objects, ada.user_id), 20)
+    await eventually(lambda: _files(objects, ada.user_id))
     await asyncio.sleep(0.5)
     await _state(database, name, "failed")
     assert (await ada.subject.get(f"{PATH}/{name}")).status_code == 404

@@ -119,6 +119,6 @@ async def test_names_are_read_in_the_order_of_their_index(
 async def test_more_pictures_than_a_statement_has_parameters(ada: Gallery, database: TestDatabase) -> None:
     with psycopg.connect(database.owner, autocommit=True) as connection:
         connection.execute(SERIES, [ada.user_id, 33_000])
-    cleared = await ada.subject.request("DELETE", "/api/v1/images/uncategorized", timeout=60)
+    cleared = await ada.subject.request("DELETE", "/api/v1/images/uncategorized", timeout=120)
     assert len(cleared.json()["deleted_images"]) == 33_000
     assert (await ada.subject.get("/api/v1/gallery/item_names")).json()["total_count"] == 0

@@ -37,7 +37,6 @@ def _start(settings: Settings) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "invokeai_saas", "api"], env=_environment(settings))
 
 
-@pytest.mark.timeout(180)
 async def test_killed_between_files_and_row(
     settings: Settings, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -46,13 +45,13 @@ async def test_killed_between_files_and_row(
     objects = open_object_store(settings)
     process = _start(there)
     try:
-        async with httpx.AsyncClient(base_url=there.public_url, timeout=60) as client:
-            person = await eventually(lambda: _sign_up(client), 60)
+        async with httpx.AsyncClient(base_url=there.public_url, timeout=120) as client:
+            person = await eventually(lambda: _sign_up(client))
             folder = f"users/{person['user']['user_id']}/"
             with psycopg.connect(database.owner) as connection:
                 connection.execute("LOCK TABLE images IN SHARE MODE")  # the row must wait, the files need not
                 upload = asyncio.create_task(_upload(client, person["token"]))
-                await eventually(lambda: len(objects.list_sync(folder, None, 10)) == 2, 60)
+                await eventually(lambda: len(objects.list_sync(folder, None, 10)) == 2)
                 process.kill()
                 process.wait()
                 with pytest.raises(httpx.TransportError):

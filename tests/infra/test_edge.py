@@ -31,7 +31,7 @@ async def answer(tmp_path: Path, name: str, uri: str, query: dict[str, str]) -> 
     process = await asyncio.create_subprocess_exec(
         "node", str(script), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await asyncio.wait_for(process.communicate(), 120)
     assert process.returncode == 0, err.decode()
     result: dict[str, object] = json.loads(out)
     return result

@@ -55,7 +55,6 @@ def rehearsed(folder: Path, aws: Aws, known: Known, meddle: Callable[[], None]) 
 
 
 @needs_terraform
-@pytest.mark.timeout(600)
 def test_a_module_is_applied_planned_again_compared_and_destroyed(tmp_path: Path, aws: Aws) -> None:
     secrets = aws.client("secretsmanager")
     seen: list[str] = []

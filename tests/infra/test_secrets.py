@@ -56,7 +56,7 @@ async def _run(world: Path, *words: str) -> str:
         env={**os.environ, "PATH": f"{world / 'bin'}:{os.environ['PATH']}", "WORLD": str(world)},
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    out, _ = await asyncio.wait_for(process.communicate(b"\n\n\n"), 60)
+    out, _ = await asyncio.wait_for(process.communicate(b"\n\n\n"), 120)
     assert process.returncode == 0, out.decode()
     return out.decode()
 

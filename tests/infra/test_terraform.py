@@ -101,7 +101,7 @@ def test_a_changed_figure_is_noticed(tmp_path: Path) -> None:
 def test_a_missing_tool_is_said_and_never_passed(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "infra/check", "terraform fmt"],
-        env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=60,
+        env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert "skipped: terraform is not installed" in done.stdout
     assert "0 passed" in done.stdout
@@ -119,10 +119,10 @@ def test_what_a_gpu_machine_runs_at_its_start_is_a_script(tmp_path: Path) -> Non
     )
     shown = subprocess.run(
         ["terraform", "console", "-no-color"], input=f'templatefile("{module}/user-data.sh.tftpl", {given})',
-        cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60,
+        cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
     script = "\n".join(shown.stdout.splitlines()[1:-1])
-    subprocess.run(["bash", "-n"], input=script, text=True, check=True, timeout=30)
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True, timeout=120)
     for line in (
         "mount --bind /nvme/models /models",
         "--gpus device=%i",

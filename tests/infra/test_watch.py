@@ -59,7 +59,7 @@ async def looked(world: Path, times: int = 2) -> None:
     """Until the watchman has gone round so often from now on."""
     rounds = world / "rounds"
     before = len(rounds.read_text()) if rounds.exists() else 0
-    await eventually(lambda: rounds.exists() and len(rounds.read_text()) >= before + times, 60)
+    await eventually(lambda: rounds.exists() and len(rounds.read_text()) >= before + times)
 
 
 async def ended(process: asyncio.subprocess.Process) -> None:
@@ -69,7 +69,7 @@ async def ended(process: asyncio.subprocess.Process) -> None:
 
 
 async def seen(world: Path, words: str) -> None:
-    await eventually(lambda: words in (world / "log").read_text(), 60)
+    await eventually(lambda: words in (world / "log").read_text())
 
 
 async def test_a_machine_is_protected_while_it_works_and_drains_before_it_ends(world: Path) -> None:
@@ -84,7 +84,7 @@ async def test_a_machine_is_protected_while_it_works_and_drains_before_it_ends(w
         (world / "busy").write_text("0\n37\n")  # one of two GPUs
         await seen(world, "--auto-scaling-group-name group --protected-from-scale-in")
         (world / "state").write_text("Terminated")
-        assert await asyncio.wait_for(process.wait(), 60) == 0
+        assert await asyncio.wait_for(process.wait(), 120) == 0
     finally:
         await ended(process)
     end = (world / "log").read_text().splitlines()[-3:]
@@ -123,7 +123,7 @@ async def test_a_machine_that_ends_before_its_workers_are_ready_drains_too(world
     try:
         await looked(world)
         (world / "state").write_text("Terminated")
-        assert await asyncio.wait_for(process.wait(), 60) == 0
+        assert await asyncio.wait_for(process.wait(), 120) == 0
     finally:
         await ended(process)
     log = (world / "log").read_text()
@@ -134,7 +134,7 @@ async def test_a_machine_that_ends_before_its_workers_are_ready_drains_too(world
 async def test_a_spot_notice_drains(world: Path) -> None:
     (world / "spot").write_text("{}")
     process = await watching(world, gpus=1)
-    assert await asyncio.wait_for(process.wait(), 60) == 0
+    assert await asyncio.wait_for(process.wait(), 120) == 0
     log = (world / "log").read_text()
     assert log.index("systemctl stop invokeai-worker@0") < log.index("--lifecycle-hook-name terminate")
     assert "protected" not in log

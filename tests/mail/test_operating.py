@@ -21,7 +21,7 @@ def _mail(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[st
         env=environment(settings),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

@@ -32,7 +32,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 async def _read(port: int) -> Samples:
-    async with httpx.AsyncClient(timeout=60) as client:
+    async with httpx.AsyncClient(timeout=120) as client:
         text = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value

@@ -85,7 +85,9 @@ def test_bounds_in_rules_are_bounds_of_the_histograms() -> None:
 def test_rules_as_prometheus_reads_them() -> None:
     folder = ROOT / "infra" / "prometheus"
     for arguments in (["check", "rules", "rules.yml"], ["test", "rules", "rules_test.yml"]):
-        ran = subprocess.run(["promtool", *arguments], cwd=folder, capture_output=True, text=True, timeout=60)
+        ran = subprocess.run(
+            ["promtool", *arguments], cwd=folder, capture_output=True, text=True, timeout=120
+        )
         assert ran.returncode == 0, ran.stdout + ran.stderr
 
 

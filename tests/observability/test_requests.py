@@ -59,7 +59,7 @@ async def test_a_line_leads_from_a_request_to_its_person_and_jobs(
     )
     with saas(said, "api"), saas(said, "worker"):
         wait_for(url)
-        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=120) as client:
             signed_up = await client.post(
                 "/api/v1/auth/sign-up", json={"email": "ada@example.com", "password": PASSWORD}
             )

@@ -343,7 +343,6 @@ class _Killed(BaseException):
     """The process is gone."""
 
 
-@pytest.mark.timeout(300)
 async def test_killed_after_every_step_it_ends_all_the_same(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,7 +45,7 @@ async def _ended(subject: Subject, export: str) -> dict[str, Any]:
         found = (await subject.get(f"{PATH}/{export}")).json()
         return found if found["status"] not in ("pending", "running") else None
 
-    found: dict[str, Any] = await eventually(look, 30)
+    found: dict[str, Any] = await eventually(look)
     return found
 
 

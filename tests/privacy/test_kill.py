@@ -7,7 +7,6 @@ import random
 from pathlib import Path
 
 import psycopg
-import pytest
 
 from tests.factories import make_image
 from tests.privacy.test_deletion import STAYS
@@ -27,7 +26,6 @@ async def _many_files(world: World, user_id: object) -> None:
         await asyncio.gather(*some)
 
 
-@pytest.mark.timeout(300)
 async def test_a_scheduler_that_dies_at_any_moment(world: World, tmp_path: Path) -> None:
     ada = await world.person()
     assert ada.user_id is not None
@@ -61,7 +59,7 @@ async def test_a_scheduler_that_dies_at_any_moment(world: World, tmp_path: Path)
         hurry()
         world.execute("UPDATE account_deletions SET lease_until = now()")
     with process:
-        await eventually(hurry, 60)
+        await eventually(hurry)
         await eventually(lambda: not world.rows("SELECT FROM removed_files"))
     assert len(struck) > 1, "it was killed at one place only"
     assert world.traces(str(ada.user_id)) == STAYS

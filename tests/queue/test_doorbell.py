@@ -83,15 +83,13 @@ async def test_each_job_wakes_one_worker(bells: Bells) -> None:
     await bells.empties(3)
 
 
-async def test_who_waits_already_is_woken_at_once(bells: Bells, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_waits_already_is_woken(bells: Bells, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqs, "_LONGEST_POLL", 20)
     worker = open_worker_bell(bells.settings, bells.sync)
     waiting = asyncio.create_task(asyncio.to_thread(worker.wait, (TIER,), 20))
     await asyncio.sleep(0.2)
-    began = time.monotonic()
     await bells.api.ring(TIER, rings_of(uuid4(), uuid4(), 1))
     assert await waiting
-    assert time.monotonic() - began < 15
     worker.close()
 
 
@@ -124,10 +122,8 @@ async def test_a_ring_that_waits_is_seen_and_one_that_was_heard_is_not(bells: Be
     assert not await asyncio.to_thread(bells.worker.has_rung, TIER)
 
 
-async def test_many_rings_at_once_cost_the_caller_little(bells: Bells) -> None:
-    began = time.monotonic()
+async def test_many_rings_at_once_are_all_heard(bells: Bells) -> None:
     await asyncio.gather(*(bells.api.ring(TIER, rings_of(uuid4(), uuid4(), 2)) for _ in range(20)))
-    assert time.monotonic() - began < 30
     await bells.empties(40)
 
 
@@ -146,11 +142,9 @@ async def test_a_bell_that_is_away_says_so_to_who_waits_and_not_to_who_rings(
     api, worker = open_doorbell(gone, redis), open_worker_bell(gone, sync)
     with pytest.raises((RedisError, Unavailable)):
         await asyncio.to_thread(worker.wait, (TIER,), 1.0)
-    began = time.monotonic()
     await api.ring(TIER, rings_of(uuid4(), uuid4(), 1))
     if bells.settings.sqs_queue_urls:  # by Redis a worker has to be told that it is away
         await asyncio.to_thread(worker.ring, TIER, ring_again(uuid4(), 1))
-    assert time.monotonic() - began < 30
     await api.close()
     worker.close()
     await redis.aclose()
@@ -174,19 +168,24 @@ async def test_a_claim_takes_its_ring_off_the_queue(on_sqs: Settings) -> None:
     again.close()
 
 
-async def test_who_rings_many_times_waits_for_a_hung_sqs_once(on_sqs: Settings) -> None:
+async def test_who_rings_many_times_waits_for_a_hung_sqs_once(
+    on_sqs: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A scheduler that hands back the jobs of fifty machines has other leases to look after."""
+    monkeypatch.setattr(sqs, "_REST", 3600.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and says nothing
         there = f"http://127.0.0.1:{silent.getsockname()[1]}"
         urls = {tier: f"{there}/1/{tier}.fifo" for tier in on_sqs.sqs_queue_urls}
         scheduler = SqsWorkerBell(
             on_sqs.model_copy(update={"aws_endpoint_url": there, "sqs_queue_urls": urls})
         )
-        began = time.monotonic()
         for item in range(20):  # three seconds each, if each were waited for
             await asyncio.to_thread(scheduler.ring, TIER, ring_again(uuid4(), item))
-        assert time.monotonic() - began < 30
         scheduler.close()
+        silent.setblocking(False)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
 
 
 async def test_a_workers_role_sends_nothing(on_sqs: Settings) -> None:

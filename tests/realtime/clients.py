@@ -62,7 +62,7 @@ async def listening(
         auth={"token": token},
         socketio_path="/ws/socket.io",
         transports=list(transports),
-        wait_timeout=30,
+        wait_timeout=120,
     )
     try:
         yield listener

@@ -14,7 +14,7 @@ from tests.apps import PASSWORD, Subject
 @asynccontextmanager
 async def sign_up(url: str, email: str) -> AsyncIterator[Subject]:
     """A person who has just signed up at `url`, with a client that carries their token."""
-    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=120) as client:
         answer = await client.post("/api/v1/auth/sign-up", json={"email": email, "password": PASSWORD})
         assert answer.status_code == 201, answer.text
         body = answer.json()

@@ -29,8 +29,6 @@ ENGINE = ROOT / ".venv-engine" / "bin" / "python"
 OWN = {"credits_changed"}  # ours, for our bar: InvokeAI's page does not listen to it
 _ROW = re.compile(r"^\| `(\w+)` \| (\w[\w ]*) \|", re.MULTILINE)
 
-pytestmark = pytest.mark.timeout(300)
-
 
 def _validated(heard: Heard) -> dict[str, Any]:
     if not ENGINE.exists():

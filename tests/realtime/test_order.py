@@ -17,8 +17,6 @@ from tests.workers import working
 QUEUE = "/api/v1/queue/default"
 OVER = ("completed", "failed", "canceled")
 
-pytestmark = pytest.mark.timeout(120)
-
 
 class Page:
     """What InvokeAI's page shows of the queue's counts: it reads them at events, but not at each.

@@ -29,7 +29,7 @@ async def listening(api: LiveApi, subject: Subject) -> AsyncIterator[Heard]:
         auth={"token": subject.token},
         socketio_path="/ws/socket.io",
         transports=["websocket"],
-        wait_timeout=30,
+        wait_timeout=120,
     )
     try:
         yield heard
@@ -41,5 +41,5 @@ async def silence_after(api: LiveApi, subject: Subject, heard: Heard) -> Heard:
     """What was heard, once an event that is sent now has come through: nothing sent before it is still on its way."""
     assert subject.user_id is not None
     await api.services.publisher.publish(subject.user_id, "credits_changed", {})
-    await eventually(lambda: any(event == "credits_changed" for event, _ in heard), 10)
+    await eventually(lambda: any(event == "credits_changed" for event, _ in heard))
     return [(event, payload) for event, payload in heard if event != "credits_changed"]

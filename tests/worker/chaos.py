@@ -115,7 +115,7 @@ class Chaos:
             for process in [*self._workers, scheduler]:
                 process.terminate()
             for process in [*self._workers, scheduler]:
-                process.wait(30)
+                process.wait(120)
         self.report.seconds = time.monotonic() - started
         self._look()
         return self.report

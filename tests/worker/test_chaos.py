@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from invokeai_saas.settings import Settings
 from tests.servers import TestDatabase
 from tests.worker.chaos import ChaosPlan, check, run_chaos
 
 
-@pytest.mark.timeout(400)
 async def test_killed_workers_lose_no_job_and_charge_none_twice(
     database: TestDatabase, settings: Settings
 ) -> None:

@@ -59,7 +59,7 @@ def _running(folder: Path, devices: list[str | None]) -> Iterator[Fleet]:
         yield fleet
     finally:
         fleet.stop()
-        thread.join(20)
+        thread.join(120)
         assert not thread.is_alive()
 
 
@@ -103,7 +103,7 @@ async def test_the_command_with_real_workers(settings: Settings) -> None:
     command = [sys.executable, "-m", "invokeai_saas", "workers", "--engine", "mock", "--fetch-models"]
     log = settings.data_dir / "workers.log"
     with ChildProcess(command, env, log):
-        await eventually(lambda: workers_problem(settings.data_dir) is None, seconds=60)
+        await eventually(lambda: workers_problem(settings.data_dir) is None)
     text = log.read_text()
     assert text.count("worker_ready") == text.count("worker_stopped") == 2
     assert "shared_models_fetched" in text

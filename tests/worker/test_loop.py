@@ -122,7 +122,7 @@ async def _listening(
         auth={"token": subject.token},
         socketio_path="/ws/socket.io",
         transports=["websocket"],
-        wait_timeout=30,
+        wait_timeout=120,
     )
     # Whatever queue a client names, it gets its own: Bob asks for everybody's.
     await client.emit("subscribe_queue", {"queue_id": "default"})
@@ -141,7 +141,7 @@ async def test_sockets_without_a_good_token_are_rejected(live_api: Any, token: s
             auth={"token": token},
             socketio_path="/ws/socket.io",
             transports=["websocket"],
-            wait_timeout=30,
+            wait_timeout=120,
         )
     with suppress(Exception):
         await client.disconnect()

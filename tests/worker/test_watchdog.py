@@ -59,7 +59,7 @@ def _line(stream: IO[str] | None) -> str:
     return stream.readline().strip()
 
 
-def _ends(pid: int, seconds: float = 60) -> bool:
+def _ends(pid: int, seconds: float = 120) -> bool:
     """Whether a process that is not our child ends in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -76,7 +76,7 @@ def _ends(pid: int, seconds: float = 60) -> bool:
 @pytest.mark.parametrize("job", HANGS.values(), ids=HANGS.keys())
 def test_a_worker_whose_threads_cannot_run_is_killed(job: str) -> None:
     with worker(job) as (process, watching):
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=120)
         assert process.returncode == -signal.SIGKILL
         assert "was silent" in errors
         assert _ends(watching)
@@ -84,7 +84,7 @@ def test_a_worker_whose_threads_cannot_run_is_killed(job: str) -> None:
 
 def test_a_worker_that_pings_lives_longer_than_the_limit_and_takes_its_watchdog_along() -> None:
     with worker("time.sleep(7); print('done', flush=True)", limit=5.0) as (process, watching):
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=120)
         assert (process.returncode, output, errors) == (0, "done\n", "")
         assert _ends(watching)
 
@@ -95,13 +95,13 @@ def test_a_worker_at_rest_may_be_silent_and_is_watched_again_by_its_next_ping() 
     )
     with worker(f"{at_rest}; watchdog.ping(); time.sleep(60)") as (process, _):
         assert _line(process.stdout) == "rested"
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
         assert process.returncode == -signal.SIGKILL
 
 
 def test_a_worker_that_stops_pinging_of_its_own_accord_is_killed() -> None:
     with worker("over.set(); time.sleep(60)") as (process, _):
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
         assert process.returncode == -signal.SIGKILL
 
 
@@ -111,7 +111,7 @@ def test_a_closed_watchdog_bites_nobody() -> None:
         watching,
     ):
         assert _ends(watching)
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
         assert process.returncode == 0
 
 

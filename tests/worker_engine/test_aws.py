@@ -46,7 +46,7 @@ def test_spans_reach_a_collector() -> None:
         assert provider is not None
         provider.get_tracer("test").start_span("node of the engine").end()
         provider.shutdown()
-        path, spans = came.get(timeout=30)
+        path, spans = came.get(timeout=120)
     assert path == "/v1/traces"
     assert b"node of the engine" in spans
     assert b"invokeai-saas-worker" in spans

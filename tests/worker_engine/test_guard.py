@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -16,12 +15,9 @@ from .recording import RecordingContext, claimed, graph, never
 BLANK = {"id": "blank", "type": "blank_image", "width": 64, "height": 64}
 
 
-def runs(engine: Engine, context: RecordingContext, job: dict[str, Any], within: float = 60) -> Outcome:
-    """The outcome of a job that ends within so many seconds."""
-    started = time.monotonic()
-    outcome = engine.run(claimed(job), context, never())
-    assert time.monotonic() - started < within
-    return outcome
+def runs(engine: Engine, context: RecordingContext, job: dict[str, Any]) -> Outcome:
+    """The outcome of a job. The harmful ones have no end, or take all memory, without what is tested here."""
+    return engine.run(claimed(job), context, never())
 
 
 def squares(count: int) -> dict[str, Any]:
@@ -117,7 +113,7 @@ REFUSED = {
 def test_a_harmful_value_that_an_edge_brings_fails_the_job_at_once(
     engine: Engine, person: Person, job: dict[str, Any]
 ) -> None:
-    outcome = runs(engine, person(), job, within=30)
+    outcome = runs(engine, person(), job)
     assert outcome.status == "failed"
     assert outcome.error_type in ("NodeNotAllowed", "TooMuch"), outcome.error_message
     assert len(outcome.session) < 30_000_000
@@ -192,4 +188,4 @@ def test_a_dynamic_prompt_with_endless_combinations_ends(engine: Engine, person:
         "max_prompts": 10_000,
         "combinatorial": True,
     }
-    assert runs(engine, person(), graph(node), within=30).status in ("completed", "failed")
+    assert runs(engine, person(), graph(node)).status in ("completed", "failed")

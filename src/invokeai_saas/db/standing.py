@@ -56,7 +56,7 @@ class StandingConnection:
                         self._url,
                         autocommit=True,
                         row_factory=dict_row,
-                        connect_timeout=5,
+                        connect_timeout=10,
                         application_name=self.application,
                         options=f"-c statement_timeout={self.statement_seconds}s",
                         **LIBPQ,

@@ -109,7 +109,6 @@ def _wipe(shop: Shop, ada: Subject) -> None:
         connection.execute("SET session_replication_role = DEFAULT")
 
 
-@pytest.mark.timeout(400)
 async def test_five_times_each_in_any_order_is_once_in_order(shop: Shop) -> None:
     ada = await _life(shop)
     events = shop.events()

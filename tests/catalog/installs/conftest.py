@@ -78,7 +78,7 @@ class Crew:
 def prolonged(database: TestDatabase) -> None:
     """Returns when the lease of what is being worked on has been prolonged twice: the first may be under way."""
     seen: set[datetime] = set()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     with psycopg.connect(database.owner, autocommit=True) as connection:
         while len(seen) < 3:
             found = connection.execute("SELECT lease_until FROM model_installs WHERE lease_until > now()")

@@ -75,7 +75,7 @@ def serving() -> Iterator[Site]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(timeout=10)
+        thread.join(timeout=120)
 
 
 def send_bytes(handler: BaseHTTPRequestHandler, data: bytes, etag: str = '"v1"') -> None:
@@ -133,7 +133,7 @@ def slow(data: bytes, gate: threading.Event) -> Callable[[BaseHTTPRequestHandler
         try:
             handler.wfile.write(data[: len(data) // 2])
             handler.wfile.flush()
-            until = time.monotonic() + 60
+            until = time.monotonic() + 120
             while not gate.wait(0.05) and time.monotonic() < until:
                 handler.wfile.write(b"")
             handler.wfile.write(data[len(data) // 2 :])

@@ -352,7 +352,7 @@ def test_the_portal_cancels_and_takes_back(shop: Shop) -> None:
     page = shop.local.client.v1.billing_portal.sessions.create(
         {"customer": customer.id, "return_url": "http://127.0.0.1/account"}
     ).url
-    with httpx.Client(timeout=60) as browser:
+    with httpx.Client(timeout=120) as browser:
         for act, wanted in (("cancel", True), ("renew", False)):
             browser.post(page, data={"act": act, "subscription": subscription.id})
             assert shop.now(subscription).cancel_at_period_end is wanted
@@ -366,7 +366,7 @@ def test_the_portal_cancels_and_takes_back(shop: Shop) -> None:
 def test_the_portal_is_one_customers_and_closes_after_an_hour(shop: Shop) -> None:
     mine, other = shop.customer(), shop.subscribe(shop.customer())
     page = shop.local.client.v1.billing_portal.sessions.create({"customer": mine.id}).url
-    with httpx.Client(timeout=60) as browser:
+    with httpx.Client(timeout=120) as browser:
         answer = browser.post(page, data={"act": "cancel", "subscription": other.id})
         assert (answer.status_code, shop.now(other).cancel_at_period_end) == (402, False)
         assert browser.get(page + "x").status_code == 404
@@ -381,7 +381,7 @@ def test_an_invoice_has_a_page(shop: Shop) -> None:
         {"email": "<b>@example.com", "payment_method": "pm_card_visa"}
     )
     invoice = _latest(shop, shop.subscribe(customer))
-    with httpx.Client(timeout=60) as browser:
+    with httpx.Client(timeout=120) as browser:
         shown = browser.get(str(invoice.hosted_invoice_url)).text
     assert f"Invoice {invoice.number}" in shown
     assert "&lt;b&gt;@example.com" in shown

@@ -53,7 +53,7 @@ def listening() -> Iterator[Listener]:
 
 
 def _deliver_all(local: LocalStripe) -> None:
-    with httpx.Client(timeout=60) as client:
+    with httpx.Client(timeout=120) as client:
         while webhooks.deliver_one(local.account, client):
             pass
 

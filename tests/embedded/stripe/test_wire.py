@@ -17,7 +17,7 @@ from tests.stripe_server import KEY, LocalStripe
 
 def _raw(local: LocalStripe, path: str, body: str, **headers: str) -> httpx.Response:
     headers = {"authorization": f"Bearer {KEY}", **headers}
-    with httpx.Client(timeout=60) as client:
+    with httpx.Client(timeout=120) as client:
         return client.post(f"{local.url}{path}", content=body, headers=headers)
 
 

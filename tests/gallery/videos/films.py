@@ -64,7 +64,7 @@ def _written(command: list[str], form: str) -> bytes:
 
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "out")
-        subprocess.run([*command, "-f", form, str(out)], check=True, timeout=60)
+        subprocess.run([*command, "-f", form, str(out)], check=True, timeout=120)
         return out.read_bytes()
 
 

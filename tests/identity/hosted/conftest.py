@@ -73,7 +73,7 @@ class Place:
     pool: HostedPool
 
     def browser(self) -> Browser:
-        elsewhere = httpx.AsyncClient(base_url=self.pool.url, timeout=60)
+        elsewhere = httpx.AsyncClient(base_url=self.pool.url, timeout=120)
         self.api.clients.append(elsewhere)
         return Browser(self.api.nobody(), elsewhere)
 

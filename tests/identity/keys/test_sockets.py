@@ -20,7 +20,7 @@ async def _hears(api: LiveApi, listener: Listener, user_id: object) -> None:
         await api.services.publisher.publish(user_id, "credits_changed", {})  # type: ignore[arg-type]
         return "credits_changed" in listener.names
 
-    await eventually(look, 10)
+    await eventually(look)
 
 
 async def test_a_revoked_keys_sockets_close_and_no_others(
@@ -39,7 +39,7 @@ async def test_a_revoked_keys_sockets_close_and_no_others(
         token = (await revoking.post("/api/v1/auth/login", json=who)).json()["token"]
         revoking.client.headers["authorization"] = f"Bearer {token}"
         assert (await revoking.request("DELETE", f"{KEYS}/{lost['id']}")).status_code == 204
-        await eventually(lambda: not one.open, 10)
+        await eventually(lambda: not one.open)
         await _hears(live_api, other, ada.user_id)
         assert other.open
 
@@ -61,7 +61,7 @@ async def test_what_a_process_was_not_told_it_finds_by_itself(
         async with listening(api.url, key) as one, listening(api.url, other) as bobs:
             with psycopg.connect(database.owner) as connection:
                 connection.execute(ending, [ada.user_id])
-            await eventually(lambda: not one.open, 10)
+            await eventually(lambda: not one.open)
             await _hears(api, bobs, bob.user_id)
             assert bobs.open
 

@@ -78,7 +78,7 @@ def _ses(tmp_path: Path) -> Iterator[Way]:
         )
 
         def arrived() -> list[EmailMessage]:
-            kept = httpx.get(f"{url}/moto-api/data.json", timeout=60).json()["ses"]["RawMessage"]
+            kept = httpx.get(f"{url}/moto-api/data.json", timeout=120).json()["ses"]["RawMessage"]
             return [parsed(entry["raw_data"].encode()) for entry in kept]
 
         def take_away() -> None:

@@ -74,7 +74,7 @@ def smtp_server(**options: Any) -> Iterator[tuple[Inbox, int]]:
     """A server on a free port."""
     inbox = Inbox()
     controller = Controller(
-        inbox, hostname=LOOPBACK, port=free_port(), authenticator=inbox.log_in, ready_timeout=60, **options
+        inbox, hostname=LOOPBACK, port=free_port(), authenticator=inbox.log_in, ready_timeout=120, **options
     )
     controller.start()
     try:
