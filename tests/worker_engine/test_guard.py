@@ -110,7 +110,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("job", REFUSED.values(), ids=REFUSED.keys())
-def test_a_harmful_value_that_an_edge_brings_fails_the_job_at_once(
+def test_a_harmful_value_that_an_edge_brings_fails_the_job(
     engine: Engine, person: Person, job: dict[str, Any]
 ) -> None:
     outcome = runs(engine, person(), job)
