@@ -247,6 +247,7 @@ DELETE /api/v1/keys/{key_id}                                         ok     404 
 GET /api/v1/plans                                                    ok     own    own     own    own
 GET /api/v1/account/summary                                          ok     own    401     own    own
 GET /api/v1/account/storage                                          ok     own    401     own    own
+GET /api/v1/account/models                                           ok     own    401     own    own
 GET /api/v1/packs                                                    ok     own    own     own    own
 GET /api/v1/billing/invoices                                         ok     own    401     own    403
 POST /api/v1/billing/subscribe                                       503    503    401     503    403

@@ -189,11 +189,11 @@ async def test_sign_up_speaks_of_the_trial_as_the_plan_has_it(
 
 
 async def test_the_account_page_holds_nothing_of_anybody(api: RunningApi) -> None:
-    ada = await api.person("ada@example.com")
+    ada = await api.person("lovelace@example.com")
     hers, nobodys = await ada.get("/account", headers=HTML), await api.nobody().get("/account", headers=HTML)
     assert_own_page(hers)
     assert hers.text == nobodys.text
-    assert "ada" not in hers.text
+    assert "lovelace" not in hers.text
 
 
 async def test_every_file_that_our_pages_name_exists(paged: RunningApi) -> None:

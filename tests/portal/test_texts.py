@@ -7,20 +7,22 @@ from collections import Counter
 from pathlib import Path
 
 import invokeai_saas.portal
-from invokeai_saas.portal import texts, texts_account, texts_keeping, texts_site
+from invokeai_saas.portal import texts, texts_account, texts_keeping, texts_models, texts_site
 from invokeai_saas.portal.texts import TEXTS
 
 PARTS = (
     (texts_site.EN, texts_site.KO),
     (texts_account.EN, texts_account.KO),
     (texts_keeping.EN, texts_keeping.KO),
+    (texts_models.EN, texts_models.KO),
     (texts.RECOVERY_TEXTS["en"], texts.RECOVERY_TEXTS["ko"]),
 )
 # The same in both languages, since they are names.
-NAMES = {"model_sd", "model_flux", "plan_gpu"}
+NAMES = {"model_sd", "model_flux", "plan_gpu", "own_kind_lora", "own_kind_controlnet", "own_kind_vae"}
 # Made of a part that the code knows and one that data brings.
 PUT_TOGETHER = re.compile(
-    r"(error|source|kind|why|invoice|export|tier|model|picture|feature|note|count|chooser|plan_price|f)_\w+"
+    r"(error|source|kind|why|invoice|export|tier|model|picture|feature|note|count|chooser|plan_price|own_kind|f)_\w+"
+    r"|install_(waiting|downloading|downloads_done|running|paused|completed|error|cancelled|\w+_named)"
     r"|(forgot|reset|verify|not_found|too_many|away)_(title|text)"
 )
 

@@ -115,6 +115,12 @@ async def refusal_now(database: Database, feature: Feature, named: str | None = 
         return await refusal(db, feature, named)
 
 
+async def includes(db: Session, feature: Feature) -> bool:
+    """Whether the caller's plan has something; false for who has none."""
+    standing = await repository.standing(db)
+    return standing is not None and has(standing.plan, feature)
+
+
 async def require(db: Session, *features: Feature) -> None:
     """Refuses a caller whose plan lacks one of these, or who has none.
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response, UploadFile
 
-from invokeai_saas.catalog import covers, editing, service
+from invokeai_saas.catalog import covers, editing, rights, service
 from invokeai_saas.catalog.changes import ModelChanges
 from invokeai_saas.catalog.openapi import DescribedApi
 from invokeai_saas.catalog.repository import ModelFilter
@@ -16,6 +16,7 @@ from invokeai_saas.catalog.schemas import (
     ModelKeys,
     ModelOrder,
     ModelsList,
+    OwnModels,
     StarterModels,
 )
 from invokeai_saas.identity.access import Caller, Reader, Shared, Writer, caller
@@ -102,6 +103,11 @@ async def change_model_image(key: str, image: UploadFile, person: Caller, shared
 @router.delete(f"{_MODELS}/i/{{key}}/image", status_code=204)
 async def delete_model_image(key: str, person: Caller, session: Writer, shared: Shared) -> None:
     await covers.remove_cover(session, shared.objects, person, key)
+
+
+@router.get("/api/v1/account/models")
+async def own_models(person: Caller, session: Reader) -> OwnModels:
+    return await rights.own_models(session, person)
 
 
 @router.get("/openapi.json", include_in_schema=False)

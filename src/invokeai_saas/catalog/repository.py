@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, LargeBinary, Text, cast, column, func, literal, select
 from sqlalchemy.dialects.postgresql import JSON, JSONB, aggregate_order_by
 
-from invokeai_saas.catalog.schemas import Direction, ModelOrder
+from invokeai_saas.catalog.schemas import Direction, ModelOrder, OwnModel
 from invokeai_saas.catalog.tables import Model
 from invokeai_saas.db.session import ReadSession, WriteSession
 
@@ -106,6 +106,13 @@ async def delete_model(db: WriteSession, key: str) -> Deleted | None:
     if row is None:
         return None
     return Deleted([str(file["key"]) for file in row[0]] + ([row[1]] if row[1] else []))
+
+
+async def own_models(db: ReadSession) -> list[OwnModel]:
+    """The person's own models, by name."""
+    shown = [getattr(Model, name) for name in OwnModel.model_fields]
+    own = select(*shown).where(Model.user_id.is_not(None)).order_by(func.lower(Model.name), Model.key)
+    return [OwnModel.model_validate(row) for row in await db.execute(own)]
 
 
 async def own_bytes(db: ReadSession | WriteSession) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from invokeai_saas.billing import gates
 from invokeai_saas.catalog import service
+from invokeai_saas.catalog.schemas import OwnModels
 from invokeai_saas.catalog.tables import Model
 from invokeai_saas.db.session import ReadSession, WriteSession
 from invokeai_saas.errors import Forbidden, NotFound
@@ -22,6 +23,13 @@ async def require_own_models(db: ReadSession | WriteSession, person: Person) -> 
     """Raises NotInPlan unless the caller's plan has models of one's own. Our staff need no plan for it."""
     if not is_staff(person):
         await gates.require(db, "custom_models")
+
+
+async def own_models(db: ReadSession, person: Person) -> OwnModels:
+    """A person's own models, and what they may do beyond deleting them."""
+    staff = is_staff(person)
+    may = staff or await gates.includes(db, "custom_models")
+    return OwnModels(may_install=may, for_everybody=staff, models=await service.own_models(db))
 
 
 async def require_changeable(db: WriteSession, person: Person, key: str, *, giving_up: bool = False) -> Model:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from invokeai_saas.catalog import repository
 from invokeai_saas.catalog.repository import ModelFilter
+from invokeai_saas.catalog.schemas import OwnModel
 from invokeai_saas.catalog.tables import Model
 from invokeai_saas.db.session import ReadSession, WriteSession
 from invokeai_saas.errors import NotFound
@@ -50,6 +51,11 @@ async def list_models(db: ReadSession, wanted: ModelFilter) -> bytes:
 async def first_main_model(db: ReadSession) -> Model | None:
     """The model that the page chooses by itself: the first main one by name."""
     return await repository.first_model(db, ModelFilter(type="main"))
+
+
+async def own_models(db: ReadSession) -> list[OwnModel]:
+    """The person's own models, by name."""
+    return await repository.own_models(db)
 
 
 async def own_bytes(db: ReadSession | WriteSession) -> int:

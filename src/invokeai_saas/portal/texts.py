@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from starlette.requests import Request
 
 from invokeai_saas.languages import LANGUAGES, Language, preferred
-from invokeai_saas.portal import texts_account, texts_keeping, texts_site
+from invokeai_saas.portal import texts_account, texts_keeping, texts_models, texts_site
 
 LANGUAGE_COOKIE = "invokeai_saas_lang"
 
@@ -126,8 +126,8 @@ def _of_account(
 
 # What the account page's scripts say.
 ACCOUNT_TEXTS: Mapping[Language, Mapping[str, str]] = {
-    "en": _of_account(texts_site.EN, _EN, texts_account.EN, texts_keeping.EN),
-    "ko": _of_account(texts_site.KO, _KO, texts_account.KO, texts_keeping.KO),
+    "en": _of_account(texts_site.EN, _EN, texts_account.EN, texts_keeping.EN, texts_models.EN),
+    "ko": _of_account(texts_site.KO, _KO, texts_account.KO, texts_keeping.KO, texts_models.KO),
 }
 # What the sign-up form's script says.
 _SIGN_UP = ("email_missing", "email_wrong", "email_taken", "password_weak", "rate_limited", "unavailable")

@@ -14,7 +14,7 @@ from invokeai_saas.errors import InvalidInput, Unavailable
 from invokeai_saas.storage.objects import ObjectStore, open_object_store
 from invokeai_saas.worker.mock import MockEngine
 from tests.apps import RunningApi, Subject
-from tests.catalog.installs.conftest import Crew, prolonged
+from tests.catalog.installs.crew import Crew, prolonged
 from tests.catalog.installs.sources import Site, safetensors
 from tests.catalog.people import MODELS, add_model, set_plan
 from tests.servers import TestDatabase

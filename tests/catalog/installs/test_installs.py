@@ -17,7 +17,7 @@ import pytest
 from invokeai_saas.storage.objects import open_object_store
 from invokeai_saas.worker.mock import MockEngine
 from tests.apps import RunningApi, Subject
-from tests.catalog.installs.conftest import Crew
+from tests.catalog.installs.crew import Crew
 from tests.catalog.installs.sources import Site, endless, redirecting, safetensors, send_bytes, slow
 from tests.catalog.people import MODELS, add_model, set_plan
 from tests.servers import TestDatabase

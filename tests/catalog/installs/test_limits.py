@@ -17,7 +17,7 @@ from invokeai_saas.storage.objects import ObjectStore, open_object_store
 from invokeai_saas.worker.mock import MockEngine
 from invokeai_saas.worker.modelfiles import ModelFiles
 from tests.apps import RunningApi, Subject
-from tests.catalog.installs.conftest import Crew, prolonged
+from tests.catalog.installs.crew import Crew, prolonged
 from tests.catalog.installs.sources import Site, safetensors, slow
 from tests.catalog.people import MODELS, add_model
 from tests.servers import TestDatabase

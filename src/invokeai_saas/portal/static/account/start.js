@@ -7,6 +7,7 @@ import { startData } from "./data.js";
 import { showHistory, startHistory } from "./history.js";
 import { showInvoices } from "./invoices.js";
 import { startKeys } from "./keys.js";
+import { startModels } from "./models.js";
 import { sayOfPayment, showNotices } from "./notices.js";
 import { changeCard, showPlan, showStorage } from "./plan.js";
 import { goTo, showContact, showPerson, startProfile } from "./profile.js";
@@ -104,7 +105,7 @@ async function start() {
   byId("loading").hidden = true;
   byId("account").hidden = false;
   const later = [showHistory(), showUsage(), showInvoices(), showPacks(), showStorage()];
-  later.push(offer("keys", () => startKeys(summary.plan)), offer("data", startData));
+  later.push(offer("models", startModels), offer("keys", () => startKeys(summary.plan)), offer("data", startData));
   if (asked.has("bought")) later.push(awaitPayment());
   if (asked.has("plan")) {
     goOnWith(asked.get("plan"), asked.get("interval"));
