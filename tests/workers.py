@@ -24,5 +24,5 @@ async def working(settings: Settings, engine: Any = None, **changes: Any) -> Asy
         yield worker
     finally:
         worker.drain()
-        await asyncio.to_thread(thread.join, 60)
+        await asyncio.to_thread(thread.join, 120)
         assert not thread.is_alive()

@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     lease_seconds: float = 30.0
     heartbeat_seconds: float = 5.0
     max_attempts: int = 3
-    job_seconds: float = 3600.0  # a job that runs longer is stopped, and pays what it ran
+    job_seconds: float = 3600.0  # a job that runs longer is stopped, pays what it ran, keeps what it finished
     max_batch_bytes: int = 16 * MEBIBYTE  # of the values of all jobs that one enqueue_batch makes
     max_batch_jobs: int = 500  # jobs that one enqueue_batch may make
     max_pending_jobs: int = 2000  # jobs that one person may have waiting

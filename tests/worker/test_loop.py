@@ -246,6 +246,31 @@ async def test_a_job_stops_when_its_credits_are_spent(
     assert violations(database) == {}
 
 
+async def test_a_job_that_takes_too_long_keeps_what_it_had_finished(
+    api: RunningApi, settings: Settings, database: TestDatabase
+) -> None:
+    def run(job: ClaimedJob, context: JobContext, cancel: threading.Event) -> Outcome:
+        context.save_image(
+            Image.new("RGB", (8, 8)), image_name="kept.png", node_id="n", session_id=None, image_origin="internal",
+            image_category="general", is_intermediate=False, board_id=None, metadata=None, workflow=None, graph=None,
+        )  # fmt: skip
+        assert cancel.wait(120)
+        return Outcome("canceled", "{}")
+
+    ada = await api.person("ada@example.com")
+    # Heartbeats alone would come too late to end it.
+    async with working(settings, _Engine(run), job_seconds=1.0, heartbeat_seconds=300.0):
+        ended = await _ended(ada, (await _enqueue(ada))[0])
+    assert (ended["status"], ended["error_type"]) == ("canceled", "JobTooLong")
+    with psycopg.connect(database.url()) as connection:
+        kept = connection.execute("SELECT image_name FROM images").fetchall()
+        charged = connection.execute("SELECT sum(credits_consumed) FROM usage_records").fetchone()
+    assert kept == [("kept.png",)]
+    assert charged is not None
+    assert charged[0] >= 1
+    assert violations(database) == {}
+
+
 async def test_a_draining_worker_hands_its_job_back_unharmed(
     api: RunningApi, settings: Settings, database: TestDatabase
 ) -> None:

@@ -24,6 +24,7 @@ class StopReason(enum.Enum):
 
     CANCEL = "cancel"  # the person wants it stopped
     SPENT = "spent"  # reservation and available credits are used up
+    OVERDUE = "overdue"  # it has run for as long as a job may
     LOST = "lost"  # the lease ran out and another attempt may be running
     DRAIN = "drain"  # this worker is going away
 
@@ -35,7 +36,7 @@ class Lease:
         claims: a connection of the heartbeat's own.
         attempt: the attempt.
         item_id: its job.
-        settings: lease and heartbeat lengths, in seconds.
+        settings: lengths of lease, heartbeat and the longest job, in seconds.
         watchdog: hears of each beat, and ends this process when none comes.
     """
 
@@ -53,6 +54,7 @@ class Lease:
         self._over = threading.Event()
         self._started = time.monotonic()
         self._stop_at: float | None = None
+        self._overdue_at: float | None = self._started + settings.job_seconds
         self._watchdog = watchdog
         self._grace = settings.stop_grace_seconds
         self._asked_at: float | None = None
@@ -97,16 +99,17 @@ class Lease:
 
     def _keep(self) -> None:
         while not self._over.is_set():
-            wait = self._interval
-            if self._stop_at is not None:
-                wait = min(wait, max(0.05, self._stop_at - time.monotonic()))
-            self._wake.wait(wait)
+            ends = [moment for moment in (self._stop_at, self._overdue_at) if moment is not None]
+            self._wake.wait(min([self._interval, *(max(0.05, moment - time.monotonic()) for moment in ends)]))
             self._wake.clear()
             if self._over.is_set():
                 return
             if self._stop_at is not None and time.monotonic() >= self._stop_at:
                 self._stop_at = None
                 self._ask(StopReason.DRAIN)
+            if self._overdue_at is not None and time.monotonic() >= self._overdue_at:
+                self._overdue_at = None
+                self._ask(StopReason.OVERDUE)
             self._tell_watchdog()
             self._beat()
 

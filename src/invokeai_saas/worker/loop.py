@@ -49,6 +49,17 @@ _POLL_SECONDS = 2.0  # a backstop: rings may be lost
 _AFFINITY_CREDITS = 30.0
 _BACK_OFF_SECONDS = 2.0  # after a backing service was found away
 _INSTALL_PATIENCE_SECONDS = 20.0
+# What is said of a job that neither its person nor the service's own needs have stopped.
+_STOPPED = {
+    StopReason.SPENT: (
+        "InsufficientCredits",
+        "Your credits ran out while this was running. Add credits to go on.",
+    ),
+    StopReason.OVERDUE: (
+        "JobTooLong",
+        "This took longer than a job may. What was finished is kept. Please try something smaller.",
+    ),
+}
 _UPLOADS = 2  # threads; a picture's encoding takes a core for some tens of milliseconds
 
 
@@ -141,7 +152,8 @@ class Worker:
                 self._engine.loaded_models(),
                 self._settings.lease_seconds,
                 _AFFINITY_CREDITS,
-                self._settings.job_seconds,
+                # Who is not stopped by then, by this worker itself, is stopped from outside and keeps nothing.
+                self._settings.job_seconds + self._settings.stop_grace_seconds,
             )
             if claim is not None:
                 self._bell.claimed(tier)
@@ -233,12 +245,8 @@ class Worker:
             self._hand_back(claim)
             return
         error = (outcome.error_type, outcome.error_message, outcome.error_traceback)
-        if lease.reason is StopReason.SPENT and outcome.status == "canceled":
-            error = (
-                "InsufficientCredits",
-                "Your credits ran out while this was running. Add credits to go on.",
-                None,
-            )
+        if outcome.status == "canceled" and lease.reason in _STOPPED:
+            error = (*_STOPPED[lease.reason], None)
         session: dict[str, Any] = json.loads(outcome.session or "{}")
         images = context.stored_images()
         finished = self._insist(
