@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 
 from invokeai_saas.billing.stripe.operating import replay
 from invokeai_saas.db import roles
+from invokeai_saas.embedded.stripe.payments import dispute
 from invokeai_saas.embedded.stripe.webhooks import signature
 from invokeai_saas.settings import Settings
 from tests.apps import Subject, running_api
@@ -69,6 +70,8 @@ async def _life(shop: Shop) -> Subject:
     await ada.post("/api/v1/billing/change", json={"plan": "pro"})
     await fill("packs", {"pack": "pack-1000"})
     await fill("packs", {"pack": "pack-5000"}, DISPUTED)
+    await fill("packs", {"pack": "pack-5000"}, DISPUTED)
+    await _answer(shop, "winning_evidence")
     await fill("packs", {"pack": "pack-1000"})
     charges = [charge for charge in shop.stripe.account.store.all("charge") if charge["amount"] == 500]
     await asyncio.to_thread(shop.stripe.client.v1.refunds.create, {"charge": charges[0]["id"], "amount": 100})
@@ -268,6 +271,90 @@ async def test_what_was_spent_stays_spent(shop: Shop) -> None:
     assert (summary["balance"], summary["reserved"], summary["available"]) == (1000, 500, 500)
     assert shop.value("SELECT status FROM payments") == "disputed"
     assert shop.value("SELECT amount FROM credit_transactions WHERE transaction_type = 'refund'") == -200
+
+
+async def _disputed_pack(shop: Shop) -> Subject:
+    """Somebody whose bank takes back what a pack cost, of which 300 credits are used."""
+    ada = await shop.api.person("ada@example.com")
+    shop.execute("UPDATE credits SET valid_until = now() + interval '90 days'")  # the pack is spent first
+    url = (await ada.post("/api/v1/billing/packs", json={"pack": "pack-1000"})).json()["url"]
+    await asyncio.to_thread(shop.stripe.fill_in, url, DISPUTED)
+    await shop.send([event for event in shop.events() if event["type"] == "invoice.paid"])
+    await shop.apply()
+    shop.execute("SELECT _credits_reserve(%s, 1, 300)", ada.user_id)
+    shop.execute("SELECT _credits_settle(%s, 1, 300, 'Pictures')", ada.user_id)
+    shop.execute(
+        "INSERT INTO usage_records (user_id, job_id, action_type, model_used, gpu_tier, steps, width, height,"
+        " batch_size, compute_seconds, credits_consumed)"
+        " VALUES (%s, '1', 'generate', 'Starter', 'basic', 1, 64, 64, 1, 300, 300)",
+        ada.user_id,
+    )
+    return ada
+
+
+async def _answer(shop: Shop, word: str) -> None:
+    disputes = shop.stripe.client.v1.disputes
+    newest = (await asyncio.to_thread(disputes.list)).data[0]
+    await asyncio.to_thread(disputes.update, newest.id, {"evidence": {"uncategorized_text": word}})
+
+
+async def test_a_dispute_that_ends_well_returns_what_it_took(shop: Shop) -> None:
+    ada = await _disputed_pack(shop)
+    await shop.deliver()
+    assert (await shop.summary(ada))["balance"] == 500
+    await _answer(shop, "as it was sold")  # that alone decides nothing
+    await shop.deliver()
+    assert (await shop.summary(ada))["balance"] == 500
+    shop.execute("UPDATE credits SET valid_until = now() WHERE source = 'pack'")  # it has taken its time
+    await _answer(shop, "winning_evidence")
+    await shop.deliver()
+    assert (await shop.summary(ada))["balance"] == 1200
+    assert shop.rows("SELECT status, refunded FROM payments") == [("paid", 0)]
+    assert shop.value("SELECT count(*) FROM credits WHERE source = 'pack' AND valid_until > now()") == 1
+    shop.execute("UPDATE stripe_events SET status = 'waiting', due_at = now()")
+    await shop.apply()
+    assert (await shop.summary(ada))["balance"] == 1200
+    assert violations(shop.database) == {}
+
+
+async def test_what_was_returned_is_good_for_as_long_as_it_was(shop: Shop) -> None:
+    await _disputed_pack(shop)
+    await shop.deliver()
+    await _answer(shop, "winning_evidence")
+    await shop.deliver()
+    days = shop.value(
+        "SELECT round(extract(epoch FROM c.valid_until - c.valid_from) / 86400) FROM credits c"
+        " JOIN credit_allocations a ON a.credit_id = c.id JOIN credit_transactions t ON t.id = a.transaction_id"
+        " WHERE t.reference_id LIKE '%%:returned:1' AND c.total_credits = 700"
+    )
+    assert days == 60
+
+
+async def test_a_second_dispute_takes_again(shop: Shop) -> None:
+    ada = await _disputed_pack(shop)
+    await shop.deliver()
+    await _answer(shop, "winning_evidence")
+    await shop.deliver()
+    account = shop.stripe.account
+    with account.store.transaction():
+        dispute(account, account.store.all("charge")[0])
+    await shop.deliver()
+    assert (await shop.summary(ada))["balance"] == 500
+    await _answer(shop, "losing_evidence")
+    await shop.deliver()
+    assert (await shop.summary(ada))["balance"] == 500
+    assert shop.value("SELECT status FROM payments") == "disputed"
+    assert violations(shop.database) == {}
+
+
+async def test_a_bank_that_only_asks_has_taken_nothing(shop: Shop) -> None:
+    ada = await _disputed_pack(shop)
+    account = shop.stripe.account
+    with account.store.transaction():
+        account.change(account.store.all("dispute")[0], status="warning_needs_response")
+    await shop.deliver()
+    assert (await shop.summary(ada))["balance"] == 1200
+    assert shop.value("SELECT status FROM payments") == "paid"
 
 
 @pytest.mark.parametrize("signed", [None, "t=1,v1=00", "t=99999999999,v1=" + "0" * 64, "nonsense", "v1=é"])

@@ -283,6 +283,22 @@ def test_a_bank_takes_money_back(shop: Shop) -> None:
     assert shop.local.client.v1.disputes.close(dispute.id).status == "lost"
 
 
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [("winning_evidence", "won"), ("losing_evidence", "lost"), ("it was sent", "under_review")],
+)
+def test_evidence_decides_a_dispute(shop: Shop, word: str, status: str) -> None:
+    session = _checkout(shop, shop.pack, "payment")
+    assert session.url
+    shop.local.fill_in(session.url, DISPUTED)
+    disputes = shop.local.client.v1.disputes
+    answered = disputes.update(disputes.list().data[0].id, {"evidence": {"uncategorized_text": word}})
+    assert (answered.status, answered.evidence.uncategorized_text) == (status, word)
+    told = set(shop.kinds())
+    assert ("charge.dispute.closed" in told) == (status != "under_review")
+    assert ("charge.dispute.funds_reinstated" in told) == (status == "won")
+
+
 def test_lookup_keys_name_one_price(shop: Shop) -> None:
     prices = shop.local.client.v1.prices
     prices.update(shop.pro.id, {"lookup_key": "pro"})

@@ -18,6 +18,18 @@ from invokeai_saas.billing.stripe.reading import Obj
 from invokeai_saas.billing.stripe.records import BillingRecords, WaitingEvent
 
 log = structlog.get_logger(__name__)
+_DISPUTES = (
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.closed",
+)
+# Of a dispute's states (https://docs.stripe.com/api/disputes/object) those in which the money is ours: it is won, or a
+# bank has only asked. What is still open has taken the money meanwhile.
+_NOT_LOST = frozenset(
+    {"won", "prevented", "warning_needs_response", "warning_under_review", "warning_closed"}
+)
 _SUBSCRIPTION_PARTS = ["data.latest_invoice", "data.schedule"]
 
 
@@ -41,7 +53,7 @@ class Applier:
             "invoice.payment_failed": self._invoice,
             "invoice.voided": self._invoice,
             "charge.refunded": self._charge,
-            "charge.dispute.created": self._dispute,
+            **dict.fromkeys(_DISPUTES, self._dispute),
         }
 
     def apply(self, event: WaitingEvent) -> UUID | None:
@@ -158,5 +170,12 @@ class Applier:
         )
         for payment in paid.data:
             self._apply_invoice(user, str(reading.named(self._plain(payment)["invoice"])))
-        taken = self._records.take_back(intent, charge["amount_refunded"], charge["disputed"])
+        taken = self._records.take_back(intent, charge["amount_refunded"], self._is_lost(charge))
         log.info("payment_given_back", tenant=str(user), intent=intent, credits_taken_back=taken)
+
+    def _is_lost(self, charge: Obj) -> bool:
+        """Whether a dispute has the money. `disputed` stays true of a charge when that has ended well."""
+        if not charge["disputed"]:
+            return False
+        disputes = self._stripe.v1.disputes.list({"charge": charge["id"], "limit": 100})
+        return any(self._plain(one)["status"] not in _NOT_LOST for one in disputes.data)

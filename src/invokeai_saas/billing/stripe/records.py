@@ -56,7 +56,12 @@ class BillingRecords(StandingConnection):
         return bool(self._value("SELECT billing_apply_invoice(%s, %s)", [user, Jsonb(facts)]))
 
     def take_back(self, intent: str, refunded: int, disputed: bool) -> int:
-        """Credits that were taken back now. Parameters: refunded: cents, all in all."""
+        """Credits that were taken back now; below zero, those that were returned.
+
+        Parameters:
+            refunded: cents, all in all.
+            disputed: whether a dispute has taken the money.
+        """
         return int(self._value("SELECT billing_take_back(%s, %s, %s)", [intent, refunded, disputed]))
 
     def grant_months(self, limit: int) -> int:

@@ -285,6 +285,8 @@ _ROWS: list[tuple[str, str, Any, str, Run]] = [
     ("GET", "/v1/disputes", P.DisputeListParams, _PAGED + "charge payment_intent",
      _listed("dispute", "charge", "payment_intent")),
     ("GET", "/v1/disputes/{id}", P.DisputeRetrieveParams, "", _one("dispute")),
+    ("POST", "/v1/disputes/{id}", P.DisputeUpdateParams, "evidence.uncategorized_text",
+     lambda account, name, params: payments.answer_dispute(account, account.get("dispute", name), params)),
     ("POST", "/v1/disputes/{id}/close", P.DisputeCloseParams, "",
      lambda account, name, _: payments.close_dispute(account, account.get("dispute", name))),
     ("GET", "/v1/events", P.EventListParams, _PAGED + "created type types", _listed("event", "type")),

@@ -4,6 +4,7 @@ import { addRow, byId, get, has, moment, number, says } from "./common.js";
 
 const JOB = /^([\d.]+) GPU seconds of (.+) \((completed|failed|canceled)\)$/;
 const TAKEN_BACK = /^Taken back with the payment: (.+)$/;
+const RETURNED = /^Returned with the payment: (.+)$/;
 const FIXED = { "Trial credits": "why_trial", "Unused credits expired": "why_expired" };
 
 let next = null; // names the page that follows
@@ -18,6 +19,8 @@ function reason(description) {
   }
   const back = TAKEN_BACK.exec(description);
   if (back) return says("why_refund", { what: back[1] });
+  const returned = RETURNED.exec(description);
+  if (returned) return says("why_returned", { what: returned[1] });
   return description in FIXED ? says(FIXED[description]) : description;
 }
 
