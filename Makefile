@@ -38,7 +38,7 @@ test-engine: dev
 	$(ENGINE_PY) -m pytest -c /dev/null --rootdir . --confcutdir tests/models_starter --import-mode=importlib \
 		-o pythonpath=. -q tests/models_starter/test_networks.py tests/models_starter/test_textures.py
 	OMP_NUM_THREADS=1 .ci/twice $(ENGINE_PY) -m pytest -n $(TEST_PROCESSES) --dist loadfile \
-		-c tests/worker_engine/pytest.ini --rootdir . tests/worker_engine
+		-c tests/worker_engine/pytest.ini --rootdir .
 
 lint: dev ## style and types
 	$(PY) -m ruff format --check .

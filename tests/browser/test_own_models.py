@@ -94,6 +94,7 @@ async def test_a_model_is_installed_listed_and_deleted(
             await page.locator("#models").screenshot(path=screenshots / "68-models-under-way.png")
             gate.set()
             await expect(under_way).to_contain_text("Installed")
+            await expect(page.locator("#models-outcome")).to_have_text("Flowers: Installed")
     models = page.locator("#model-rows tr")
     await expect(models).to_have_count(1)
     await expect(models).to_contain_text("Flowers")
@@ -105,6 +106,7 @@ async def test_a_model_is_installed_listed_and_deleted(
     await page.get_by_role("button", name="Delete Flowers").click()
     await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await expect(page.locator("#models-outcome")).to_have_text("Flowers has been deleted.")
+    await expect(page.locator("#models-title")).to_be_focused()
     await expect(page.locator("#models-none")).to_be_visible()
     assert (await street.ada.get("/api/v2/models/")).json() == {"models": []}
 
@@ -122,7 +124,23 @@ async def test_one_of_several_files_is_chosen_and_a_failure_is_told(
     await street.ada.put("/api/v1/account/language", json={"language": "ko"})
     page = await _account(street, chromium, screenshots, "phone", "ko")
     install = page.get_by_role("button", name="설치", exact=True)
-    await page.get_by_label("모델 위치").fill("ada/loras")
+    where = page.get_by_label("모델 위치")
+    await where.fill("ada/none")
+    await install.click()
+    await expect(page.locator("#install-source-error")).to_have_text("그곳에서 모델을 가져올 수 없습니다.")
+    await where.fill(
+        f"{site.url}/dl/1/100%.safetensors"
+    )  # nothing that an address may say keeps the lists away
+    await install.click()
+    await expect(where).to_have_value("")
+    await page.reload()
+    await expect(page.locator("#install-rows tr")).to_contain_text("100%.safetensors")
+    await page.get_by_role("button", name="100%.safetensors 취소").press("Enter")
+    await expect(page.locator("#install-rows tr")).to_contain_text("취소됨")
+    await page.get_by_role("button", name="목록 비우기").press("Enter")
+    await expect(page.locator("#installs")).to_be_hidden()
+    await expect(page.locator("#models-title")).to_be_focused()
+    await where.fill("ada/loras")
     await install.click()
     await expect(page.locator("#models-outcome")).to_contain_text("하나를 선택해 주세요")
     choice = page.get_by_label("파일", exact=True)

@@ -131,7 +131,7 @@ EN: Mapping[str, str] = {
     "why_trial": "Trial credits",
     "why_expired": "Unused credits expired",
     "why_refund": "Taken back with the payment: {what}",
-    "why_returned": "Returned, the dispute is over: {what}",
+    "why_returned": "Returned with the payment: {what}",
     # Invoices
     "invoices": "Invoices",
     "invoices_none": "None yet.",
@@ -275,7 +275,7 @@ KO: Mapping[str, str] = {
     "why_trial": "체험 크레딧",
     "why_expired": "사용하지 않은 크레딧 만료",
     "why_refund": "결제와 함께 회수: {what}",
-    "why_returned": "이의 제기 종료로 반환: {what}",
+    "why_returned": "결제와 함께 반환: {what}",
     # Invoices
     "invoices": "청구서",
     "invoices_none": "아직 없습니다.",

@@ -85,6 +85,9 @@ EN: Mapping[str, str] = {
     "error_conflict": "That is not possible as things are. Please load the page again.",
     "error_invalid_input": "Please check what you have entered.",
     "error_forbidden": "This is not allowed.",
+    "error_source_refused": "The model cannot be fetched from there.",
+    "error_source_away": "The site with the model cannot be reached right now. Please try again in a moment.",
+    "error_storage_quota_exceeded": "Your storage is full. Delete something, or choose another plan.",
 }
 
 KO: Mapping[str, str] = {
@@ -169,4 +172,7 @@ KO: Mapping[str, str] = {
     "error_conflict": "지금 상태에서는 할 수 없습니다. 페이지를 새로 고침해 주세요.",
     "error_invalid_input": "입력한 내용을 확인해 주세요.",
     "error_forbidden": "허용되지 않은 작업입니다.",
+    "error_source_refused": "그곳에서 모델을 가져올 수 없습니다.",
+    "error_source_away": "모델이 있는 사이트에 지금 연결할 수 없습니다. 잠시 후 다시 시도해 주세요.",
+    "error_storage_quota_exceeded": "저장 공간이 가득 찼습니다. 무언가를 삭제하거나 다른 요금제를 선택해 주세요.",
 }

@@ -152,8 +152,8 @@ class Worker:
                 self._engine.loaded_models(),
                 self._settings.lease_seconds,
                 _AFFINITY_CREDITS,
-                # Who is not stopped by then, by this worker itself, is stopped from outside and keeps nothing.
-                self._settings.job_seconds + self._settings.stop_grace_seconds,
+                # What this worker has not ended by then, uploads and all, is ended from outside and keeps nothing.
+                self._settings.job_seconds + self._settings.stop_grace_seconds + self._settings.hang_seconds,
             )
             if claim is not None:
                 self._bell.claimed(tier)

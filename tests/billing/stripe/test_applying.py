@@ -24,7 +24,7 @@ from tests.servers import TestDatabase
 from tests.stripe_server import DECLINED, DISPUTED, FAILS_LATER, GOOD, SECRET
 
 # What may differ between two ways to the same state: names that we make up, and when we heard of it.
-_OURS = ("id", "created_at", "updated_at", "ended_at", "credit_id", "transaction_id")
+_OURS = ("id", "created_at", "updated_at", "ended_at", "credit_id", "transaction_id", "disputed_at")
 _TABLES = (
     "user_subscriptions",
     "payments",
@@ -344,6 +344,89 @@ async def test_a_second_dispute_takes_again(shop: Shop) -> None:
     await shop.deliver()
     assert (await shop.summary(ada))["balance"] == 500
     assert shop.value("SELECT status FROM payments") == "disputed"
+    assert violations(shop.database) == {}
+
+
+async def test_each_dispute_leaves_the_time_that_was_left(shop: Shop) -> None:
+    await _disputed_pack(shop)
+    await shop.deliver()
+    await _answer(shop, "winning_evidence")
+    await shop.deliver()
+    shop.execute("UPDATE credits SET valid_until = now() + interval '9 days' WHERE total_credits = 700")
+    account = shop.stripe.account
+    with account.store.transaction():
+        dispute(account, account.store.all("charge")[0])
+    await shop.deliver()
+    await _answer(shop, "winning_evidence")
+    await shop.deliver()
+    days = shop.rows(
+        "SELECT round(extract(epoch FROM valid_until - now()) / 86400) FROM credits"
+        " WHERE total_credits = 700 AND valid_until > now() AND expired_credits = 0"
+    )
+    assert days == [(9,)]
+
+
+async def test_a_refund_and_a_dispute_of_what_is_used_and_reserved(shop: Shop) -> None:
+    """What is free is taken, each time that something is, and no event stays behind."""
+    ada = await _disputed_pack(shop)
+    for item, amount in ((2, 200), (3, 100), (4, 300)):
+        shop.execute("SELECT _credits_reserve(%s, %s, %s)", ada.user_id, item, amount)
+    charge = shop.stripe.account.store.all("charge")[0]["id"]
+    account = shop.stripe.account
+    with account.store.transaction():
+        made = account.store.all("dispute")[0]
+        account.change(made, status="warning_needs_response")
+        account.change(account.store.all("charge")[0], disputed=False)
+    await asyncio.to_thread(shop.stripe.client.v1.refunds.create, {"charge": charge, "amount": 250})
+    await shop.deliver()  # 100 of 500
+    shop.execute("SELECT _credits_settle(%s, 3, 0, 'Nothing')", ada.user_id)
+    with account.store.transaction():
+        dispute(account, account.store.all("charge")[0])
+    await shop.deliver()  # 100 of 900
+    await _answer(shop, "winning_evidence")
+    await shop.deliver()  # 300 are due still, and none is free
+    shop.execute("SELECT _credits_settle(%s, 4, 0, 'Nothing')", ada.user_id)
+    with account.store.transaction():
+        account.change(account.store.all("charge")[0], disputed=False)
+    await asyncio.to_thread(shop.stripe.client.v1.refunds.create, {"charge": charge})
+    await shop.deliver()
+    assert shop.value("SELECT count(*) FROM stripe_events WHERE status IN ('waiting', 'failed')") == 0
+    assert shop.rows("SELECT status, refunded FROM payments") == [("refunded", 5)]
+    taken = shop.rows(
+        "SELECT amount FROM credit_transactions WHERE transaction_type = 'refund' ORDER BY created_at"
+    )
+    assert taken == [(-100,), (-100,), (-300,)]
+
+
+async def test_months_of_a_year_that_a_dispute_has_swallowed_come_when_it_ends_well(shop: Shop) -> None:
+    ada = await shop.api.person("ada@example.com")
+    await shop.subscribe(ada, interval="year", card=DISPUTED)
+    assert shop.value("SELECT status FROM payments") == "disputed"
+    begin = "date_trunc('second', now()) - interval '75 days'"  # the third month runs, the second is over
+    shop.execute(
+        f"UPDATE user_subscriptions SET current_period_start = {begin} WHERE billing_interval = 'year'"
+    )
+    shop.execute(f"UPDATE payments SET period_start = {begin}, created_at = {begin}, disputed_at = {begin}")
+    shop.execute("SELECT billing_grant_months(10)")
+    assert shop.value("SELECT count(*) FROM credits WHERE source = 'subscription'") == 1
+    await _answer(shop, "winning_evidence")
+    await shop.deliver()
+    shop.execute("SELECT billing_grant_months(10)")
+    granted = shop.rows(
+        "SELECT replace(t.reference_id, p.stripe_invoice_id, ''), t.amount FROM credit_transactions t, payments p"
+        " WHERE t.transaction_type = 'grant' AND t.reference_id LIKE 'invoice:%%' ORDER BY 1"
+    )
+    assert granted == [
+        ("invoice:", 5000),
+        ("invoice::1", 5000),
+        ("invoice::2", 5000),
+        ("invoice::returned:1", 5000),
+    ]
+    ends = shop.rows(
+        "SELECT valid_until > now() + interval '27 days' FROM credits"
+        " WHERE valid_from = (SELECT max(valid_from) FROM credits)"
+    )
+    assert ends == [(True,)]
     assert violations(shop.database) == {}
 
 

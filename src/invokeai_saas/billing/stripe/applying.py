@@ -26,10 +26,8 @@ _DISPUTES = (
     "charge.dispute.closed",
 )
 # Of a dispute's states (https://docs.stripe.com/api/disputes/object) those in which the money is ours: it is won, or a
-# bank has only asked. What is still open has taken the money meanwhile.
-_NOT_LOST = frozenset(
-    {"won", "prevented", "warning_needs_response", "warning_under_review", "warning_closed"}
-)
+# bank has only asked. What is still open has taken the money meanwhile, and what was prevented has cost it.
+_NOT_LOST = frozenset({"won", "warning_needs_response", "warning_under_review", "warning_closed"})
 _SUBSCRIPTION_PARTS = ["data.latest_invoice", "data.schedule"]
 
 

@@ -95,6 +95,7 @@ class Payment(Base):
     period_start: Mapped[Moment | None]
     period_end: Mapped[Moment | None]
     created_at: Mapped[Moment]  # when it was paid
+    disputed_at: Mapped[Moment | None]  # since when a dispute has its money
 
 
 class AccountLapse(Base):

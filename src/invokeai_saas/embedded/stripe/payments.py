@@ -230,6 +230,7 @@ def dispute(account: Account, charge: Obj) -> Obj:
         customer=charge["customer"],
     )  # fmt: skip
     account.emit("charge.dispute.created", made)
+    account.emit("charge.dispute.funds_withdrawn", made)
     return made
 
 
@@ -238,6 +239,8 @@ def answer_dispute(account: Account, made: Obj, params: Obj) -> Obj:
 
     https://docs.stripe.com/testing#disputes
     """
+    if made["status"] in ("won", "lost"):
+        raise Refused("This dispute is closed.")
     evidence = params.get("evidence", {})
     word = evidence.get("uncategorized_text", "")
     account.change(made, "charge.dispute.updated", evidence=made["evidence"] | evidence)

@@ -1,24 +1,20 @@
--- A dispute that ends well gives back the credits that it took.
+-- A dispute that ends well gives back the credits that it took, and the months that began meanwhile.
+
+ALTER TABLE payments ADD COLUMN disputed_at TIMESTAMP WITH TIME ZONE;
+UPDATE payments SET disputed_at = created_at WHERE status = 'disputed';
 
 -- Whether a grant's reference is of credits that a payment had bought, and that were returned after a dispute.
 CREATE FUNCTION _billing_returned_with(p_reference text, p_invoice text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
     SELECT starts_with(p_reference, 'invoice:' || p_invoice || ':returned:')
 $$;
 
-CREATE FUNCTION _billing_returns(p_payment payments) RETURNS bigint LANGUAGE sql STABLE AS $$
-    SELECT count(*) FROM credit_transactions t
-    WHERE t.user_id = p_payment.user_id AND t.transaction_type = 'grant'
-      AND _billing_returned_with(t.reference_id, p_payment.stripe_invoice_id)
-$$;
-
--- What a second dispute takes has a reference of its own.
+-- As before; but the same sum can be taken a second time, after it was returned.
 CREATE OR REPLACE FUNCTION _billing_take(p_payment payments, p_want integer, p_covered numeric) RETURNS integer
 LANGUAGE plpgsql AS $$
 DECLARE
     v_grant record;
     v_free integer;
     v_transaction uuid;
-    v_returns bigint := _billing_returns(p_payment);
 BEGIN
     SELECT least(greatest(p_want, 0), coalesce(
         sum(c.total_credits - c.used_credits - c.reserved_credits - c.expired_credits), 0))::integer INTO v_free
@@ -27,8 +23,11 @@ BEGIN
         RETURN 0;
     END IF;
     INSERT INTO credit_transactions (user_id, amount, transaction_type, description, reference_id)
-    VALUES (p_payment.user_id, -v_free, 'refund', 'Taken back with the payment: ' || p_payment.description,
-        'refund:' || p_payment.id || ':' || p_covered || CASE WHEN v_returns > 0 THEN ':' || v_returns ELSE '' END)
+    SELECT p_payment.user_id, -v_free, 'refund', 'Taken back with the payment: ' || p_payment.description,
+        'refund:' || p_payment.id || ':' || p_covered || coalesce(':' || nullif(count(*), 0), '')
+    FROM credit_transactions t
+    WHERE t.user_id = p_payment.user_id AND t.transaction_type = 'refund'
+      AND starts_with(t.reference_id, 'refund:' || p_payment.id || ':')
     RETURNING id INTO v_transaction;
     p_want := v_free;
     FOR v_grant IN
@@ -44,32 +43,54 @@ BEGIN
     RETURN v_free;
 END $$;
 
--- Grants again what a dispute took, for as long as it would still have been good when it was taken.
+-- Grants again what was taken, for as long as that would still have been good then.
 CREATE FUNCTION _billing_return(p_payment payments, p_amount integer) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_left interval;
+    v_times bigint;
 BEGIN
     SELECT max(c.valid_until - t.created_at) INTO v_left
     FROM credit_transactions t
     JOIN credit_allocations a ON a.transaction_id = t.id JOIN credits c ON c.id = a.credit_id
     WHERE t.user_id = p_payment.user_id AND t.transaction_type = 'refund'
-      AND starts_with(t.reference_id, 'refund:' || p_payment.id || ':');
+      AND starts_with(t.reference_id, 'refund:' || p_payment.id || ':')
+      AND t.created_at >= coalesce(p_payment.disputed_at, '-infinity');
+    SELECT count(*) INTO v_times FROM credit_transactions t
+    WHERE t.user_id = p_payment.user_id AND t.transaction_type = 'grant'
+      AND _billing_returned_with(t.reference_id, p_payment.stripe_invoice_id);
     PERFORM credits_grant(p_payment.user_id, p_amount, p_payment.kind, p_payment.created_at,
         now() + greatest(v_left, interval '1 day'),
-        'invoice:' || p_payment.stripe_invoice_id || ':returned:' || _billing_returns(p_payment) + 1,
+        'invoice:' || p_payment.stripe_invoice_id || ':returned:' || v_times + 1,
         'Returned with the payment: ' || p_payment.description);
 END $$;
 
+-- Months of a paid year that began and ended in a dispute, while none were granted: each for its own length from now. The
+-- month that has begun is granted as any other.
+CREATE FUNCTION _billing_grant_missed(p_payment payments) RETURNS void LANGUAGE sql AS $$
+    SELECT credits_grant(p_payment.user_id, p.monthly_credits, 'subscription', now(),
+        now() + (_billing_month(p_payment.period_start, m.number + 1) - _billing_month(p_payment.period_start, m.number))
+            + interval '2 hours',
+        'invoice:' || p_payment.stripe_invoice_id || ':' || m.number, p_payment.description)
+    FROM user_subscriptions s
+    JOIN subscription_plans p ON p.id = s.plan_id
+    CROSS JOIN generate_series(1, 11) AS m (number)
+    WHERE p_payment.billing_interval = 'year' AND p.monthly_credits > 0
+      AND s.user_id = p_payment.user_id AND s.stripe_subscription_id = p_payment.stripe_subscription_id
+      AND s.status = 'active' AND s.billing_interval = 'year' AND s.current_period_start = p_payment.period_start
+      AND _billing_month(p_payment.period_start, m.number) >= p_payment.disputed_at
+      AND _billing_month(p_payment.period_start, m.number + 1) <= now()
+$$;
+
 -- Takes back what is left of the credits that a payment bought: as much of them as was given back of the money, once for
 -- each time that more was given back, and never what is used or reserved. A payment whose money a dispute has taken
--- counts as given back whole; when the dispute ends well, what it took is returned.
+-- counts as given back whole. When the money is ours again, what was taken is returned.
 CREATE OR REPLACE FUNCTION billing_take_back(p_intent text, p_refunded bigint, p_disputed boolean) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     v_payment payments;
     v_covered numeric;
-    v_before numeric;
     v_bought integer;
+    v_returned integer;
     v_taken integer;
     v_due integer;
     v_took integer := 0;
@@ -81,18 +102,18 @@ BEGIN
     PERFORM _credits_lock(v_payment.user_id);
     SELECT * INTO v_payment FROM payments WHERE id = v_payment.id FOR UPDATE;
     v_covered := CASE WHEN p_disputed THEN v_payment.amount ELSE least(v_payment.amount, p_refunded / 100.0) END;
-    v_before := CASE WHEN v_payment.status = 'disputed' THEN v_payment.amount ELSE v_payment.refunded END;
-    IF v_covered <> v_before THEN
-        SELECT coalesce(sum(t.amount) FILTER (WHERE NOT _billing_returned_with(t.reference_id, v_payment.stripe_invoice_id)), 0),
-            coalesce(-sum(t.amount) FILTER (WHERE _billing_returned_with(t.reference_id, v_payment.stripe_invoice_id)), 0)
-        INTO v_bought, v_taken FROM credit_transactions t
+    IF v_covered <> (CASE WHEN v_payment.status = 'disputed' THEN v_payment.amount ELSE v_payment.refunded END) THEN
+        SELECT coalesce(sum(t.amount) FILTER (WHERE NOT r.again), 0), coalesce(sum(t.amount) FILTER (WHERE r.again), 0)
+        INTO v_bought, v_returned
+        FROM credit_transactions t
+        CROSS JOIN LATERAL (SELECT _billing_returned_with(t.reference_id, v_payment.stripe_invoice_id) AS again) r
         WHERE t.user_id = v_payment.user_id AND t.transaction_type = 'grant'
           AND _billing_bought_with(t.reference_id, v_payment.stripe_invoice_id);
-        SELECT v_taken - coalesce(sum(t.amount), 0) INTO v_taken FROM credit_transactions t
+        SELECT coalesce(-sum(t.amount), 0) INTO v_taken FROM credit_transactions t
         WHERE t.user_id = v_payment.user_id AND t.transaction_type = 'refund'
           AND starts_with(t.reference_id, 'refund:' || v_payment.id || ':');
-        v_due := floor(v_bought * v_covered / v_payment.amount) - v_taken;
-        IF v_covered > v_before THEN
+        v_due := floor(v_bought * v_covered / v_payment.amount) - (v_taken - v_returned);
+        IF v_due > 0 THEN
             v_took := _billing_take(v_payment, v_due, v_covered);
         ELSIF v_due < 0 THEN
             PERFORM _billing_return(v_payment, -v_due);
@@ -101,8 +122,12 @@ BEGIN
     END IF;
     UPDATE payments SET refunded = least(amount, p_refunded / 100.0),
         status = CASE WHEN p_disputed THEN 'disputed' WHEN p_refunded >= amount * 100 THEN 'refunded'
-            WHEN p_refunded > 0 THEN 'partly_refunded' ELSE 'paid' END
+            WHEN p_refunded > 0 THEN 'partly_refunded' ELSE 'paid' END,
+        disputed_at = CASE WHEN p_disputed THEN coalesce(disputed_at, now()) END
     WHERE id = v_payment.id;
+    IF v_payment.status = 'disputed' AND NOT p_disputed AND p_refunded < v_payment.amount * 100 THEN
+        PERFORM _billing_grant_missed(v_payment);
+    END IF;
     RETURN v_took;
 END $$;
 
@@ -111,7 +136,8 @@ CREATE OR REPLACE FUNCTION _figures_payments()
 RETURNS TABLE (payment_id uuid, origin text, net numeric, carried numeric, credits numeric, parts integer, grants bigint)
 LANGUAGE sql STABLE AS $$
     WITH bought AS (
-        SELECT y.id, count(c.id) FILTER (WHERE NOT _billing_returned_with(t.reference_id, y.stripe_invoice_id)) AS grants,
+        SELECT y.id,
+            count(c.id) FILTER (WHERE NOT _billing_returned_with(t.reference_id, y.stripe_invoice_id)) AS grants,
             sum(c.total_credits) - coalesce(sum(b.taken), 0) AS credits
         FROM payments y
         JOIN credit_transactions t ON t.transaction_type = 'grant'
@@ -133,5 +159,5 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 REVOKE ALL ON FUNCTION _billing_returned_with(text, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION _billing_returns(payments) FROM PUBLIC;
 REVOKE ALL ON FUNCTION _billing_return(payments, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION _billing_grant_missed(payments) FROM PUBLIC;

@@ -1,6 +1,5 @@
--- Credits that were returned stay; nothing more is returned.
--- Takes back what is left of the credits that a payment bought: as much of them as was given back of the money, once for
--- each time that more was given back, and never what is used or reserved. A disputed payment counts as given back whole.
+-- Credits that were returned stay, and are not counted as bought; nothing more is returned. What takes them back numbers
+-- what it writes, as since 0031: there may be a second time.
 CREATE OR REPLACE FUNCTION billing_take_back(p_intent text, p_refunded bigint, p_disputed boolean) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -21,7 +20,8 @@ BEGIN
     IF v_covered > (CASE WHEN v_payment.status = 'disputed' THEN v_payment.amount ELSE v_payment.refunded END) THEN
         SELECT coalesce(sum(t.amount), 0) INTO v_total FROM credit_transactions t
         WHERE t.user_id = v_payment.user_id AND t.transaction_type = 'grant'
-          AND _billing_bought_with(t.reference_id, v_payment.stripe_invoice_id);
+          AND _billing_bought_with(t.reference_id, v_payment.stripe_invoice_id)
+          AND t.reference_id NOT LIKE '%:returned:%';
         SELECT coalesce(-sum(t.amount), 0) INTO v_taken FROM credit_transactions t
         WHERE t.user_id = v_payment.user_id AND t.transaction_type = 'refund'
           AND t.reference_id LIKE 'refund:' || v_payment.id || ':%';
@@ -33,36 +33,6 @@ BEGIN
             WHEN p_refunded >= amount * 100 THEN 'refunded' WHEN p_refunded > 0 THEN 'partly_refunded' ELSE status END
     WHERE id = v_payment.id;
     RETURN v_took;
-END $$;
-CREATE OR REPLACE FUNCTION _billing_take(p_payment payments, p_want integer, p_covered numeric) RETURNS integer
-LANGUAGE plpgsql AS $$
-DECLARE
-    v_grant record;
-    v_free integer;
-    v_transaction uuid;
-BEGIN
-    SELECT least(greatest(p_want, 0), coalesce(
-        sum(c.total_credits - c.used_credits - c.reserved_credits - c.expired_credits), 0))::integer INTO v_free
-    FROM credits c WHERE c.id IN (SELECT _billing_grants(p_payment));
-    IF v_free = 0 THEN
-        RETURN 0;
-    END IF;
-    INSERT INTO credit_transactions (user_id, amount, transaction_type, description, reference_id)
-    VALUES (p_payment.user_id, -v_free, 'refund', 'Taken back with the payment: ' || p_payment.description,
-        'refund:' || p_payment.id || ':' || p_covered)
-    RETURNING id INTO v_transaction;
-    p_want := v_free;
-    FOR v_grant IN
-        SELECT c.id, c.total_credits - c.used_credits - c.reserved_credits - c.expired_credits AS free FROM credits c
-        WHERE c.id IN (SELECT _billing_grants(p_payment)) ORDER BY c.valid_until, c.id
-    LOOP
-        CONTINUE WHEN p_want = 0 OR v_grant.free = 0;
-        INSERT INTO credit_allocations (user_id, transaction_id, credit_id, amount)
-        VALUES (p_payment.user_id, v_transaction, v_grant.id, -least(p_want, v_grant.free));
-        UPDATE credits SET expired_credits = expired_credits + least(p_want, v_grant.free) WHERE id = v_grant.id;
-        p_want := p_want - least(p_want, v_grant.free);
-    END LOOP;
-    RETURN v_free;
 END $$;
 CREATE OR REPLACE FUNCTION _figures_payments()
 RETURNS TABLE (payment_id uuid, origin text, net numeric, carried numeric, credits numeric, parts integer, grants bigint)
@@ -87,6 +57,7 @@ LANGUAGE sql STABLE AS $$
     )
     SELECT id, origin, net, net * least(grants, parts) / parts, credits, parts, grants FROM counted
 $$;
+ALTER TABLE payments DROP COLUMN disputed_at;
+DROP FUNCTION _billing_grant_missed(payments);
 DROP FUNCTION _billing_return(payments, integer);
-DROP FUNCTION _billing_returns(payments);
 DROP FUNCTION _billing_returned_with(text, text);

@@ -69,7 +69,7 @@ export function button(text, pressed, kind = "") {
   return made;
 }
 
-// Cells are [content, class]; content is text or an element.
+// Cells are [content, class]; content is text or an element. Answers the row.
 export function addRow(body, cells) {
   const row = body.insertRow();
   for (const [content, kind] of cells) {
@@ -77,6 +77,7 @@ export function addRow(body, cells) {
     cell.append(content);
     if (kind) cell.className = kind;
   }
+  return row;
 }
 
 export function addTerm(list, term, value) {

@@ -24,16 +24,25 @@ const outcome = byId("models-outcome");
 
 let listed = 0; // how often the lists were asked for: an earlier answer does not replace a later one
 let looking = null;
-let busy = 0; // installs under way when the page last heard
+let busy = new Set(); // installs under way when the page last heard
 
 const path = (id) => `${INSTALLS}/${id}`;
 
 // The last part of where a model comes from, which says most in least room.
 function sourceName({ source: from, config_in: wanted }) {
   if (wanted.name) return wanted.name;
-  const tail = (text) => decodeURIComponent(text.split("/").pop());
+  const tail = (text) => text.split("/").pop();
   if (from.type === "hf") return from.subfolder ? `${from.repo_id} – ${tail(from.subfolder)}` : from.repo_id;
-  return tail(new URL(from.url).pathname) || from.url;
+  return decoded(tail(from.url.split(/[?#]/)[0])) || from.url;
+}
+
+// Addresses are strangers': not all of them are what they say.
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function kind({ type, base }) {
@@ -45,7 +54,7 @@ function kind({ type, base }) {
 function state(job) {
   const said = element("span", { textContent: says(`install_${job.status}`) });
   if (job.status === "error" && job.error) {
-    return element("div", {}, said, element("p", { className: "muted small", textContent: job.error }));
+    return element("div", {}, said, element("p", { className: "muted small", lang: "en", textContent: job.error }));
   }
   if (job.status !== "downloading" || !job.total_bytes) return said;
   said.textContent += ` – ${says("install_so_far", { done: bytes(job.bytes), all: bytes(job.total_bytes) })}`;
@@ -55,12 +64,13 @@ function state(job) {
 
 function change(job, label, method, address) {
   const name = sourceName(job);
-  const made = button(says(label), () =>
-    act(made, outcome, async () => {
+  const made = button(says(label), async () => {
+    await act(made, outcome, async () => {
       await send(method, address);
-      await list();
-    }),
-  );
+      await refresh();
+    });
+    keyboardBack(job.id);
+  });
   made.setAttribute("aria-label", says(`${label}_named`, { name }));
   return made;
 }
@@ -74,7 +84,9 @@ function showInstalls(jobs) {
   byId("installs").hidden = jobs.length === 0;
   byId("installs-clear").hidden = jobs.every(({ status }) => UNDER_WAY.has(status));
   byId("install-rows").replaceChildren();
-  for (const job of jobs) addRow(byId("install-rows"), [[sourceName(job)], [state(job)], [action(job)]]);
+  for (const job of jobs) {
+    addRow(byId("install-rows"), [[sourceName(job)], [state(job)], [action(job)]]).dataset.id = job.id;
+  }
 }
 
 function askToDelete({ key, name }) {
@@ -86,9 +98,10 @@ function askToDelete({ key, name }) {
   };
   ask(words, async () => {
     await send("DELETE", `/api/v2/models/i/${encodeURIComponent(key)}`);
-    await list();
+    await refresh();
     tell(outcome, says("own_deleted", { name }));
-    await showStorage();
+    showStorage().catch(() => null);
+    setTimeout(keyboardBack, 0, key); // when the question is closed
   });
 }
 
@@ -100,16 +113,22 @@ function showModels(models) {
     const end = button(says("own_delete"), () => askToDelete(model));
     end.setAttribute("aria-label", says("own_delete_named", { name: model.name }));
     const cells = [[model.name], [kind(model)], [bytes(model.file_size), "number"], [day(model.created_at)], [end]];
-    addRow(byId("model-rows"), cells);
+    addRow(byId("model-rows"), cells).dataset.id = model.key;
   }
 }
 
 // Where the keyboard was in a table that is drawn anew, it is again.
 function keepingFocus(draw) {
-  const label = document.activeElement?.getAttribute("aria-label");
+  const row = document.activeElement?.closest("#models tr")?.dataset.id;
   draw();
-  if (!label || document.activeElement !== document.body) return;
-  byId("models").querySelector(`[aria-label="${CSS.escape(label)}"]`)?.focus();
+  if (row) keyboardBack(row);
+}
+
+// What was pressed may be gone: then the row's other button is next, else the section's beginning.
+function keyboardBack(row) {
+  if (document.activeElement !== document.body) return;
+  const there = row && byId("models").querySelector(`tr[data-id="${CSS.escape(String(row))}"] button`);
+  (there || byId("models-title")).focus({ preventScroll: true });
 }
 
 async function list() {
@@ -124,20 +143,28 @@ async function list() {
     showInstalls(jobs);
     showModels(own.models);
   });
-  const before = busy;
-  busy = jobs.filter(({ status }) => UNDER_WAY.has(status)).length;
-  if (busy) looking = setTimeout(lookAgain, LOOK_AGAIN);
-  if (busy >= before) return;
-  tell(outcome, ""); // that it is being fetched
-  await showStorage();
+  sayWhatEnded(jobs);
+  if (busy.size) looking = setTimeout(refresh, LOOK_AGAIN);
 }
 
-// The next look may succeed again.
-function lookAgain() {
-  list().catch((error) => {
+function sayWhatEnded(jobs) {
+  const before = busy;
+  busy = new Set(jobs.filter(({ status }) => UNDER_WAY.has(status)).map(({ id }) => id));
+  const ended = jobs.filter(({ id }) => before.has(id) && !busy.has(id));
+  for (const job of ended) {
+    tell(outcome, `${sourceName(job)}: ${says(`install_${job.status}`)}`, job.status === "error");
+  }
+  if (ended.length) showStorage().catch(() => null);
+}
+
+// Shows what is there now. What was done is done, though this may fail: the next look may succeed again.
+async function refresh() {
+  try {
+    await list();
+  } catch (error) {
     if (error?.status === 401) return leave();
-    looking = setTimeout(lookAgain, LOOK_AGAIN);
-  });
+    looking = setTimeout(refresh, LOOK_AGAIN);
+  }
 }
 
 function complain(text) {
@@ -159,7 +186,7 @@ function forgetChoice() {
 
 function offerFiles(urls) {
   const options = urls.map((url) =>
-    element("option", { value: url, textContent: decodeURIComponent(url.replace(/^.*?\/resolve\/[^/]+\//, "")) }),
+    element("option", { value: url, textContent: decoded(url.replace(/^.*?\/resolve\/[^/]+\//, "")) }),
   );
   byId("install-file").replaceChildren(...options);
   choice.hidden = false;
@@ -173,6 +200,7 @@ async function wanted(named, token) {
   const repository = REPOSITORY.exec(named)?.[1];
   if (token || !repository) return named;
   const { urls } = await get(`/api/v2/models/hugging_face?hugging_face_repo=${encodeURIComponent(repository)}`);
+  if (source.value.trim() !== named) return null; // another one was typed meanwhile
   if (urls === null) return repository; // one model in folders
   if (urls.length > 1) offerFiles(urls);
   if (urls.length === 0) complain(says("install_nothing_there"));
@@ -190,7 +218,7 @@ async function begin(named) {
   form.reset();
   forgetChoice();
   tell(outcome, says("install_begun"));
-  await list();
+  await refresh();
 }
 
 async function install(event) {
@@ -213,15 +241,16 @@ async function install(event) {
 
 // Whoever has models of their own from an earlier plan sees them, and can delete them.
 export async function startModels() {
-  await list();
   form.addEventListener("submit", install);
   source.addEventListener("input", forgetChoice);
-  byId("installs-clear").addEventListener("click", ({ currentTarget }) =>
-    act(currentTarget, outcome, async () => {
+  byId("installs-clear").addEventListener("click", async ({ currentTarget }) => {
+    await act(currentTarget, outcome, async () => {
       await send("DELETE", INSTALLS);
-      await list();
-    }),
-  );
+      await refresh();
+    });
+    keyboardBack(null);
+  });
+  await list();
   byId("models").hidden = false;
   return true;
 }
