@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -402,11 +402,15 @@ async def test_months_of_a_year_that_a_dispute_has_swallowed_come_when_it_ends_w
     ada = await shop.api.person("ada@example.com")
     await shop.subscribe(ada, interval="year", card=DISPUTED)
     assert shop.value("SELECT status FROM payments") == "disputed"
-    begin = "date_trunc('second', now()) - interval '75 days'"  # the third month runs, the second is over
+    begin = datetime.now(UTC).replace(microsecond=0) - timedelta(
+        days=75
+    )  # the third month runs, the second is over
     shop.execute(
-        f"UPDATE user_subscriptions SET current_period_start = {begin} WHERE billing_interval = 'year'"
+        "UPDATE user_subscriptions SET current_period_start = %s WHERE billing_interval = 'year'", begin
     )
-    shop.execute(f"UPDATE payments SET period_start = {begin}, created_at = {begin}, disputed_at = {begin}")
+    shop.execute(
+        "UPDATE payments SET period_start = %s, created_at = %s, disputed_at = %s", begin, begin, begin
+    )
     shop.execute("SELECT billing_grant_months(10)")
     assert shop.value("SELECT count(*) FROM credits WHERE source = 'subscription'") == 1
     await _answer(shop, "winning_evidence")
