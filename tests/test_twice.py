@@ -68,6 +68,23 @@ def test_a_file_that_cannot_be_read_is_a_failure(tmp_path: Path, unread: str) ->
     assert "Once more" not in ran.stdout
 
 
+BREAKS_ONCE = """
+from pathlib import Path
+
+def pytest_sessionfinish(session):
+    if not hasattr(session.config, "workerinput") and not Path("broke").exists():
+        Path("broke").touch()
+        raise OSError
+"""
+
+
+def test_a_pytest_that_breaks_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(BREAKS_ONCE)
+    ran = run(tmp_path, one=[GOOD])
+    assert ran.returncode == 3, ran.stdout
+    assert "Once more" not in ran.stdout
+
+
 def test_no_tests_are_a_failure(tmp_path: Path) -> None:
     ran = run(tmp_path, one=[])
     assert ran.returncode == 5

@@ -26,7 +26,7 @@ _DISPUTES = (
     "charge.dispute.closed",
 )
 # Of a dispute's states (https://docs.stripe.com/api/disputes/object) those in which the money is ours: it is won, or a
-# bank has only asked. What is still open has taken the money meanwhile, and what was prevented has cost it.
+# bank has only asked. What is still open has taken the money meanwhile.
 _NOT_LOST = frozenset({"won", "warning_needs_response", "warning_under_review", "warning_closed"})
 _SUBSCRIPTION_PARTS = ["data.latest_invoice", "data.schedule"]
 
@@ -176,4 +176,12 @@ class Applier:
         if not charge["disputed"]:
             return False
         disputes = self._stripe.v1.disputes.list({"charge": charge["id"], "limit": 100})
-        return any(self._plain(one)["status"] not in _NOT_LOST for one in disputes.data)
+        return any(_has_taken(self._plain(one)) for one in disputes.data)
+
+
+def _has_taken(dispute: Obj) -> bool:
+    """Whether the money is with the bank or its customer. What Stripe has blocked never went, what it resolved did."""
+    if dispute["status"] == "prevented":
+        card = (dispute.get("payment_method_details") or {}).get("card") or {}
+        return bool(card.get("case_type") != "block")
+    return dispute["status"] not in _NOT_LOST

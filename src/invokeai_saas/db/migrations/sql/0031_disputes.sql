@@ -64,8 +64,8 @@ BEGIN
         'Returned with the payment: ' || p_payment.description);
 END $$;
 
--- Months of a paid year that began and ended in a dispute, while none were granted: each for its own length from now. The
--- month that has begun is granted as any other.
+-- Months of a paid year that ran in a dispute, while none were granted: each for its own length from now. The year may have
+-- been renewed meanwhile, or changed for a month at its end.
 CREATE FUNCTION _billing_grant_missed(p_payment payments) RETURNS void LANGUAGE sql AS $$
     SELECT credits_grant(p_payment.user_id, p.monthly_credits, 'subscription', now(),
         now() + (_billing_month(p_payment.period_start, m.number + 1) - _billing_month(p_payment.period_start, m.number))
@@ -76,9 +76,10 @@ CREATE FUNCTION _billing_grant_missed(p_payment payments) RETURNS void LANGUAGE 
     CROSS JOIN generate_series(1, 11) AS m (number)
     WHERE p_payment.billing_interval = 'year' AND p.monthly_credits > 0
       AND s.user_id = p_payment.user_id AND s.stripe_subscription_id = p_payment.stripe_subscription_id
-      AND s.status = 'active' AND s.billing_interval = 'year' AND s.current_period_start = p_payment.period_start
-      AND _billing_month(p_payment.period_start, m.number) >= p_payment.disputed_at
-      AND _billing_month(p_payment.period_start, m.number + 1) <= now()
+      AND s.status = 'active' AND (s.current_period_start >= p_payment.period_end
+        OR s.billing_interval = 'year' AND s.current_period_start = p_payment.period_start)
+      AND _billing_month(p_payment.period_start, m.number + 1) > p_payment.disputed_at
+      AND _billing_month(p_payment.period_start, m.number) <= now()
 $$;
 
 -- Takes back what is left of the credits that a payment bought: as much of them as was given back of the money, once for
@@ -113,6 +114,15 @@ BEGIN
         WHERE t.user_id = v_payment.user_id AND t.transaction_type = 'refund'
           AND starts_with(t.reference_id, 'refund:' || v_payment.id || ':');
         v_due := floor(v_bought * v_covered / v_payment.amount) - (v_taken - v_returned);
+        IF v_payment.status = 'disputed' AND NOT p_disputed THEN
+            -- What it took, less what is due for money that was given back meanwhile. What was given back before has been
+            -- settled: of months that were granted since, nothing is due for it.
+            SELECT coalesce(sum(t.amount), 0)
+                + floor(v_bought * greatest(v_covered - v_payment.refunded, 0) / v_payment.amount)
+            INTO v_due FROM credit_transactions t
+            WHERE t.user_id = v_payment.user_id AND t.transaction_type = 'refund'
+              AND starts_with(t.reference_id, 'refund:' || v_payment.id || ':') AND t.created_at >= v_payment.disputed_at;
+        END IF;
         IF v_due > 0 THEN
             v_took := _billing_take(v_payment, v_due, v_covered);
         ELSIF v_due < 0 THEN

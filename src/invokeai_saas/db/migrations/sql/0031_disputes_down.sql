@@ -25,6 +25,9 @@ BEGIN
         SELECT coalesce(-sum(t.amount), 0) INTO v_taken FROM credit_transactions t
         WHERE t.user_id = v_payment.user_id AND t.transaction_type = 'refund'
           AND t.reference_id LIKE 'refund:' || v_payment.id || ':%';
+        SELECT v_taken - coalesce(sum(t.amount), 0) INTO v_taken FROM credit_transactions t
+        WHERE t.user_id = v_payment.user_id AND t.transaction_type = 'grant'
+          AND t.reference_id LIKE 'invoice:' || v_payment.stripe_invoice_id || ':returned:%';
         v_want := floor(v_total * v_covered / v_payment.amount) - v_taken;
         v_took := _billing_take(v_payment, v_want, v_covered);
     END IF;

@@ -134,6 +134,12 @@ export function tell(line, text, failed = false) {
   line.classList.toggle("error", failed);
 }
 
+// Whether the keyboard is nowhere: what was pressed has gone, is hidden or out of reach.
+export function isKeyboardLost() {
+  const at = document.activeElement;
+  return !at || at === document.body || at.disabled || !at.checkVisibility();
+}
+
 // Does what a button is for: out of reach meanwhile, and what went wrong is told beside it. Who pressed it by keyboard
 // is there again afterwards.
 export async function act(pressed, line, work) {
@@ -147,6 +153,6 @@ export async function act(pressed, line, work) {
     tell(line, why(error), true);
   } finally {
     pressed.disabled = false;
-    if (focused && document.activeElement === document.body) pressed.focus();
+    if (focused && isKeyboardLost()) pressed.focus();
   }
 }

@@ -1,7 +1,9 @@
 // A person's own models: installing them, how far that is, and deleting them.
 
 import { ask } from "./ask.js";
-import { act, addRow, button, byId, bytes, day, element, get, has, leave, says, send, tell, why } from "./common.js";
+import {
+  act, addRow, button, byId, bytes, day, element, get, has, isKeyboardLost, leave, says, send, tell, why,
+} from "./common.js";
 import { showStorage } from "./plan.js";
 
 const INSTALLS = "/api/v2/models/install";
@@ -126,7 +128,7 @@ function keepingFocus(draw) {
 
 // What was pressed may be gone: then the row's other button is next, else the section's beginning.
 function keyboardBack(row) {
-  if (document.activeElement !== document.body) return;
+  if (!isKeyboardLost()) return;
   const there = row && byId("models").querySelector(`tr[data-id="${CSS.escape(String(row))}"] button`);
   (there || byId("models-title")).focus({ preventScroll: true });
 }
@@ -151,10 +153,10 @@ function sayWhatEnded(jobs) {
   const before = busy;
   busy = new Set(jobs.filter(({ status }) => UNDER_WAY.has(status)).map(({ id }) => id));
   const ended = jobs.filter(({ id }) => before.has(id) && !busy.has(id));
-  for (const job of ended) {
-    tell(outcome, `${sourceName(job)}: ${says(`install_${job.status}`)}`, job.status === "error");
-  }
-  if (ended.length) showStorage().catch(() => null);
+  if (!ended.length) return;
+  const words = ended.map((job) => `${sourceName(job)}: ${says(`install_${job.status}`)}`);
+  tell(outcome, words.join(" · "), ended.some(({ status }) => status === "error"));
+  showStorage().catch(() => null);
 }
 
 // Shows what is there now. What was done is done, though this may fail: the next look may succeed again.
@@ -229,6 +231,7 @@ async function install(event) {
   const named = source.value.trim();
   if (!named) return complain(says("install_source_missing"));
   const pressed = form.querySelector("button");
+  const focused = document.activeElement === pressed;
   pressed.disabled = true;
   try {
     await begin(named);
@@ -236,6 +239,7 @@ async function install(event) {
     refuse(error);
   } finally {
     pressed.disabled = false;
+    if (focused && isKeyboardLost()) pressed.focus();
   }
 }
 
